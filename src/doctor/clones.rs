@@ -491,6 +491,11 @@ impl InView {
         remotes.iter().any(|remote| remote.name == name).then_some(name)
     }
 
+    /// Whether a plain `git push` goes to the remote of this name, as far as that is known.
+    pub fn is_target(&self, name: &str) -> bool {
+        self.target(self.remotes()).is_none_or(|target| target == name)
+    }
+
     /// Where the work tree begins, as far as the folder shows it.
     pub fn top(&self) -> &Path {
         self.folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&self.folder)

@@ -113,6 +113,13 @@ impl ConfigError {
         Some(Self { file: Some(path.to_owned()), line: None, key: None, blocking: true, message })
     }
 
+    /// The variable whose value git rejects, as git names it, if that is a plain word.
+    pub fn key(&self) -> Option<&str> {
+        let is_plain =
+            |key: &&str| key.bytes().all(|it| it.is_ascii_alphanumeric() || b".-".contains(&it));
+        self.key.as_deref().filter(is_plain)
+    }
+
     /// Every git command would wait for it.
     pub fn is_blocking(&self) -> bool {
         self.blocking
@@ -212,10 +219,7 @@ impl ConfigError {
     /// The command that names the file, where git itself did not.
     fn search(&self) -> Vec<&str> {
         // a subsection may contain anything
-        let plain = |key: &&str| {
-            key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
-        };
-        match self.key.as_deref().filter(plain) {
+        match self.key() {
             Some(key) => vec!["git", "config", "--show-origin", "--get-all", key],
             None => vec!["git", "config", "--show-origin", "--list"],
         }

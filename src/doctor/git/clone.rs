@@ -16,7 +16,7 @@ use super::parts::{self, Damage};
 use super::unpushed::{self, Unreadable};
 use super::{
     Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
-    unreadable,
+    setting, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -24,7 +24,7 @@ use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement, Reason};
 use crate::git_cli::config_error::ConfigError;
-use crate::git_cli::effective_config::EffectiveConfig;
+use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::git_cli::{self, Place};
 use crate::process::Output;
 use crate::resource::file;
@@ -37,10 +37,10 @@ const FREE_SPACE: u64 = 16 * 1024;
 /// What was seen of the clone around the current folder.
 struct ObservedClone {
     layout: Layout,
-    /// `core.bare`, where the current folder is in no linked worktree.
-    is_bare: bool,
-    /// `core.worktree`, where that is another folder.
-    other_top: Option<PathBuf>,
+    /// The file in which `core.bare` is true, where that counts for the current folder.
+    bare: Option<PathBuf>,
+    /// `core.worktree`, where that is another folder, and its file.
+    other_top: Option<(PathBuf, PathBuf)>,
     damage: Option<Damage>,
     /// Objects that are missing cannot be fetched from anywhere.
     promisor_gone: bool,
@@ -62,6 +62,8 @@ struct ObservedClone {
     is_full: bool,
     locks: Vec<LeftLock>,
     unfinished: Option<&'static str>,
+    /// MERGE_HEAD names something else than commits.
+    is_merge_broken: bool,
     sandbox: Option<&'static str>,
 }
 
@@ -160,6 +162,12 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
         return Judgement::blocked(Code::RepositoryOtherOwner);
     }
     let judgement = judge(&observed);
+    let error = || ConfigError::parse(&observed.head.as_ref().ok()?.stderr);
+    if judgement.code == Some(Code::GitConfigInvalid)
+        && let Some(error) = error()
+    {
+        return refused_value(context, REFUSED_VALUE, &error).reported_by(CONFIG);
+    }
     if judgement.code == Some(Code::HomeDiskFull) {
         return judgement.reported_by("home.writable");
     }
@@ -199,11 +207,11 @@ fn other(context: &Context, clone: &InView) -> Option<Judgement> {
 fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let config = current.map(InView::config);
-    let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
+    let own = |key| config.and_then(|config| in_own_file(config, layout, key));
     let is_main = layout.git == layout.common;
     let names_work_tree = context.env.raw("GIT_WORK_TREE").is_some();
     let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
-    let worktree = own("core.worktree").and_then(|value| value.value);
+    let worktree = own("core.worktree").and_then(|(value, file)| Some((value.value?, file)));
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternate_gone(&layout.common);
     let head = ask_head(context, folder, alternate_gone.is_some());
@@ -222,15 +230,18 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     ObservedClone {
         // a variable that names the work tree takes precedence
         // git ignores it for a worktree, unless each has a configuration of its own
-        is_bare: (is_main || config.is_some_and(|it| it.is_true("extensions.worktreeconfig")))
-            && !names_work_tree
-            && config.is_some_and(is_bare),
+        bare: own("core.bare")
+            .filter(|(value, _)| value.is_true() && !names_work_tree)
+            .filter(|_| is_main || config.is_some_and(|it| it.is_true("extensions.worktreeconfig")))
+            .map(|(_, file)| file),
         index_gone: Some(layout.git.join("index"))
             .filter(|index| context.env.raw("GIT_INDEX_FILE").is_none() && !index.exists()),
-        other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
-            let path = path.canonicalize().ok();
-            !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
-        }),
+        other_top: worktree.map(|(path, file)| (layout.git.join(path), file)).filter(
+            |(path, _)| {
+                let path = path.canonicalize().ok();
+                !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
+            },
+        ),
         damage: parts::damage(layout, keeps_logs)
             .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
@@ -247,6 +258,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         }),
         locks: locks::left(layout),
         unfinished: unfinished(layout),
+        is_merge_broken: is_merge_broken(context, layout),
         sandbox: sandbox(context),
         layout: layout.clone(),
     }
@@ -299,12 +311,6 @@ fn taken_in_table(context: &Context, layout: &Layout) -> Option<String> {
 
 /// git looks up the objects of a larger index, of some 40,000 files, in more than a tenth of a second.
 const LARGEST_INDEX: u64 = 4 << 20;
-
-/// git takes it from the repository's own configuration alone.
-fn is_bare(config: &EffectiveConfig) -> bool {
-    let own = config.under("core.bare").filter(|value| value.is_own && value.key == "core.bare");
-    own.last().is_some_and(|value| value.is_true())
-}
 
 fn has_remote(config: &EffectiveConfig) -> bool {
     config.under("remote.").next().is_some()
@@ -468,6 +474,38 @@ fn unfinished(layout: &Layout) -> Option<&'static str> {
     MARKS.iter().find(|(name, _)| layout.git.join(name).exists()).map(|(_, what)| *what)
 }
 
+/// The value in the clone's own files: git reads some keys from these alone, before anything else
+/// and without what they include (setup.c, read_repository_format).
+fn in_own_file<'c>(
+    config: &'c EffectiveConfig,
+    layout: &Layout,
+    key: &'c str,
+) -> Option<(ConfigValue<'c>, PathBuf)> {
+    let own = [layout.common.join("config"), layout.git.join("config.worktree")];
+    let values = config.under(key).filter(|value| value.key == key && value.is_own);
+    let of_own = values.filter_map(|value| {
+        let file = setting::file(value, &layout.top)?;
+        own.iter().find(|own| file::is_same(own, &file)).map(|own| (value, own.clone()))
+    });
+    of_own.last()
+}
+
+/// `git commit` reads each line as the name of a commit.
+fn is_merge_broken(context: &Context, layout: &Layout) -> bool {
+    const MOST: usize = 16;
+    let path = layout.git.join("MERGE_HEAD");
+    if path.symlink_metadata().is_err() {
+        return false;
+    }
+    let is_readable = path.is_file() && access(&path, Access::READ_OK).is_ok();
+    let is_broken = |line: &str| {
+        let commit = format!("{line}^{{commit}}");
+        let answer = super::ask(context, &["rev-parse", "--verify", "--quiet", &commit]);
+        line.starts_with('-') || answer.is_ok_and(|output| !output.status.success())
+    };
+    !is_readable || file::text(&path).lines().take(MOST).any(is_broken)
+}
+
 /// The agent's sandbox, by the variable that it sets.
 fn sandbox(context: &Context) -> Option<&'static str> {
     observed::SANDBOXES.iter().copied().find(|name| context.env.get(name).is_some())
@@ -512,6 +550,8 @@ fn defective(defect: Defect, layout: &Layout) -> Judgement {
     .with([Evidence::new("path", file.display().to_string())])
 }
 
+const REFUSED_VALUE: &str = "git rejects a value of its configuration, so nothing can be added";
+
 const IN_WORK_TREE: &str = "run git and the doctor in a work tree: `git worktree list` names those \
                             that exist, `git worktree add FOLDER BRANCH` makes one";
 
@@ -531,28 +571,28 @@ fn broken(summary: &str, fix: Fix) -> Judgement {
 /// The worst that is wrong with the clone. Pure.
 fn judge(observed: &ObservedClone) -> Judgement {
     let ObservedClone { layout, head, .. } = observed;
-    let config = layout.common.join("config").display().to_string();
     if let Some(judgement) = too_old(head) {
         return judgement;
     }
-    if observed.is_bare && layout.git != layout.common {
+    if observed.bare.is_some() && layout.git != layout.common {
         let own = layout.git.join("config.worktree").display().to_string();
         let summary = "core.bare is true, and with extensions.worktreeConfig it holds for this work \
                        tree, too, so nothing can be added";
         let argv = ["git", "config", "--file", &own, "core.bare", "false"];
         return broken(summary, Fix::run(argv, "set core.bare to false for this work tree"));
     }
-    if observed.is_bare && layout.git != layout.top.join(".git") {
+    if observed.bare.is_some() && layout.git != layout.top.join(".git") {
         let summary = "the clone is a bare repository, and this folder is none of its work trees";
         return broken(summary, Fix::report(IN_WORK_TREE));
     }
-    if observed.is_bare {
-        let argv = ["git", "config", "--file", &config, "core.bare", "false"];
+    if let Some(file) = &observed.bare {
+        let argv = ["git", "config", "--file", &file.to_string_lossy(), "core.bare", "false"];
         let summary = "core.bare is true in a clone with a work tree, so nothing can be added";
         return broken(summary, Fix::run(argv, "set core.bare to false"));
     }
-    if let Some(top) = &observed.other_top {
-        let argv = ["git", "config", "--file", &config, "--unset", "core.worktree"];
+    if let Some((top, file)) = &observed.other_top {
+        let file = file.to_string_lossy();
+        let argv = ["git", "config", "--file", &file, "--unset-all", "core.worktree"];
         let summary = "core.worktree names another folder, so git does not work in this one";
         return broken(summary, Fix::run(argv, "remove core.worktree"))
             .with([Evidence::foreign("core.worktree", &top.display().to_string())]);
@@ -579,6 +619,14 @@ fn judge(observed: &ObservedClone) -> Judgement {
         let fix = "make the branch again from its upstream; `.git/logs` has what was not pushed";
         return broken(summary, Fix::run(argv, fix))
             .with([Evidence::foreign("upstream", upstream)]);
+    }
+    if observed.is_merge_broken {
+        let top = layout.top.display().to_string();
+        let summary =
+            "a merge is unfinished, and MERGE_HEAD names no commit, so every commit fails";
+        let argv = ["git", "-C", &top, "merge", "--quit"];
+        let fix = "forget the merge; the index and the files stay as they are";
+        return broken(summary, Fix::run(argv, fix));
     }
     let missing = observed.missing.as_ref().map(of_missing);
     let is_failure = |judgement: &Judgement| judgement.status == CheckStatus::Fail;
@@ -637,9 +685,9 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
     let said =
         || head.as_ref().ok().map(|output| Evidence::foreign("git said", &output.first_error()));
     let stderr = head.as_ref().map_or("", |output| &output.stderr);
-    if let Some(error) = ConfigError::parse(stderr) {
-        let summary = "git rejects a value of its configuration, so nothing can be added";
-        return Some(refused_value(summary, &error).reported_by(CONFIG));
+    if ConfigError::parse(stderr).is_some() {
+        let fix = Fix::report("correct the value that git names");
+        return Some(Judgement::fail(Code::GitConfigInvalid, REFUSED_VALUE, fix));
     }
     let of_index = |line: &str| line.contains("index file") && !line.contains("pack-index");
     if observed.damage == Some(Damage::Index) || stderr.lines().any(of_index) {
@@ -902,7 +950,7 @@ mod tests {
             index_gone: None,
             lost_branch: None,
             layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
-            is_bare: false,
+            bare: None,
             other_top: None,
             damage: None,
             promisor_gone: false,
@@ -915,6 +963,7 @@ mod tests {
             is_full: false,
             locks: Vec::new(),
             unfinished: None,
+            is_merge_broken: false,
             sandbox: None,
         }
     }
@@ -957,10 +1006,15 @@ mod tests {
             (judgement.status, judgement.code)
         };
         assert_eq!(seen(&|_| ()), (CheckStatus::Pass, None));
-        assert_eq!(seen(&|seen| seen.is_bare = true), fail(Code::GitCloneBroken));
+        assert_eq!(
+            seen(&|seen| seen.bare = Some("/app/.git/config".into())),
+            fail(Code::GitCloneBroken)
+        );
         let tag = seen(&|seen| seen.head_type = Some("tag".to_owned()));
         assert_eq!(tag, fail(Code::GitCloneBroken));
-        assert_eq!(seen(&|seen| seen.other_top = Some("/x".into())), fail(Code::GitCloneBroken));
+        assert_eq!(seen(&|seen| seen.is_merge_broken = true), fail(Code::GitCloneBroken));
+        let other_top = Some(("/x".into(), "/app/.git/config".into()));
+        assert_eq!(seen(&|seen| seen.other_top = other_top.clone()), fail(Code::GitCloneBroken));
         for damage in [
             Damage::Index,
             Damage::Branch("/x".into()),

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::layout::Layout;
 use super::new_clone::outside;
+use super::setting::{self, SettingChange};
 use super::signing::SigningSetting;
 use super::{
     CommitObject, Programs, Refusal, blocked, broken_environment, commit_object, committer,
@@ -263,7 +264,8 @@ fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgeme
     let error =
         error.or_else(|| READ_LATE.iter().find_map(|typed| untyped(context, config, *typed)));
     error.map(|error| {
-        refused_value("git rejects a value of its configuration, so every commit fails", &error)
+        let summary = "git rejects a value of its configuration, so every commit fails";
+        refused_value(context, summary, &error)
     })
 }
 
@@ -286,8 +288,14 @@ fn order_file_gone(top: &Path, context: &Context, config: &EffectiveConfig) -> O
     (!path.is_file()).then(|| {
         let summary = "diff.orderFile names a file that does not exist, so `git commit` ends with \
                        an error after it has made the commit";
-        let fix = "remove the setting: `git config --show-origin diff.orderFile` names its file";
-        Judgement::warn(Code::GitConfigInvalid, summary, Fix::report(fix))
+        let fix = setting::change(
+            context,
+            config,
+            "diff.orderFile",
+            SettingChange::Remove,
+            "remove the setting",
+        );
+        Judgement::warn(Code::GitConfigInvalid, summary, fix)
             .with([Evidence::new("path", path.display().to_string())])
     })
 }

@@ -67,7 +67,7 @@ fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Complet
     let stderr = answer.as_ref().map_or("", |output| &output.stderr);
     if let Some(error) = ConfigError::parse(stderr) {
         let summary = "git rejects a value of its configuration, so every commit fails";
-        return refused_value(summary, &error);
+        return refused_value(context, summary, &error);
     }
     match (refusal(stderr), setting) {
         (Refusal::Clone(code), _) => Judgement::blocked(code),

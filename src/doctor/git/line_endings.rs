@@ -2,6 +2,7 @@
 //! `core.safecrlf` it refuses a file that would not come out of the repository as it went in.
 
 use super::git;
+use super::setting::{self, SettingChange};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -39,13 +40,13 @@ pub fn judge(context: &Context, config: &EffectiveConfig, in_clone: bool) -> Opt
     let refused = in_clone.then(listed).flatten().unwrap_or_default();
     let worst = refused.lf.max(refused.crlf);
     match worst {
-        0 if demands_crlf && refused.files == 0 => Some(of_settings(config)),
+        0 if demands_crlf && refused.files == 0 => Some(of_settings(context, config)),
         0 => None,
-        _ if refused.lf >= refused.crlf && demands_crlf => Some(of_settings(config)),
+        _ if refused.lf >= refused.crlf && demands_crlf => Some(of_settings(context, config)),
         _ if refused.is_new || worst * 2 >= refused.files => {
-            Some(of_files(config, &refused, Judgement::fail))
+            Some(of_files(context, config, &refused, Judgement::fail))
         }
-        _ => Some(of_files(config, &refused, Judgement::warn)),
+        _ => Some(of_files(context, config, &refused, Judgement::warn)),
     }
 }
 
@@ -106,43 +107,46 @@ fn refused_ending(
     }
 }
 
-fn scope(config: &EffectiveConfig, key: &str) -> (&'static str, Option<Evidence>) {
-    let value = config.last(key);
-    let scope = if value.is_some_and(|value| value.is_own) { "--local" } else { "--global" };
-    (scope, value.map(|value| Evidence::foreign("set in", value.origin)))
+/// `key` set to another value where it is set, and the place.
+fn set(
+    context: &Context,
+    config: &EffectiveConfig,
+    (key, value): (&str, &str),
+    say: &str,
+) -> (Fix, Option<Evidence>) {
+    let fix = setting::change(context, config, key, SettingChange::To(value), say);
+    (fix, config.last(key).map(|value| Evidence::foreign("set in", value.origin)))
 }
 
-/// `core.autocrlf` and `core.safecrlf` are both true. Pure.
-fn of_settings(config: &EffectiveConfig) -> Judgement {
-    let (scope, origin) = scope(config, "core.autocrlf");
+/// `core.autocrlf` and `core.safecrlf` are both true.
+fn of_settings(context: &Context, config: &EffectiveConfig) -> Judgement {
+    let say = "set core.autocrlf to `input`";
+    let (fix, origin) = set(context, config, ("core.autocrlf", "input"), say);
     Judgement::fail(
         Code::GitLineEndings,
         "core.autocrlf and core.safecrlf are both true, so git refuses to add a file with LF line endings",
-        Fix::run(
-            ["git", "config", scope, "core.autocrlf", "input"],
-            "set core.autocrlf to `input`",
-        ),
+        fix,
     )
     .with(origin)
 }
 
-/// Pure.
 fn of_files(
+    context: &Context,
     config: &EffectiveConfig,
     refused: &RefusedFiles,
     make: fn(Code, String, Fix) -> Judgement,
 ) -> Judgement {
-    let (scope, origin) = scope(config, "core.safecrlf");
     let ending = if refused.crlf > refused.lf { "CRLF" } else { "LF" };
     let count = refused.lf.max(refused.crlf);
     let message = "set core.safecrlf to `warn`, or write the files with the line endings that \
                    core.autocrlf and the attributes name";
+    let (fix, origin) = set(context, config, ("core.safecrlf", "warn"), message);
     make(
         Code::GitLineEndings,
         format!(
             "core.safecrlf is true, so git refuses to add files with {ending} line endings here"
         ),
-        Fix::run(["git", "config", scope, "core.safecrlf", "warn"], message),
+        fix,
     )
     .with(origin)
     .with([Evidence::new("files", format!("{count} of {}", refused.files))])

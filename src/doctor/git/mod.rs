@@ -21,6 +21,7 @@ mod python;
 mod refusal;
 mod remotes;
 pub mod script;
+pub mod setting;
 mod shell;
 mod signing;
 mod unpushed;
@@ -57,7 +58,7 @@ pub use new_clone::{in_new_clone, of_new_clone};
 pub use programs::{program, programs};
 use refusal::{Refusal, refusal};
 pub use refusal::{has_unusual, refused_value};
-pub use remotes::{REMOVE_RULE, is_gone, set_push_url, still_https};
+pub use remotes::{REMOVE_RULE, no_repository, set_push_url, set_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

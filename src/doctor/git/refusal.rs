@@ -1,7 +1,8 @@
-//! Why git refuses to make a commit, from what it prints. Pure.
+//! Why git refuses to make a commit, from what it prints.
 
-use super::cause;
+use super::{cause, effective_config, setting};
 use crate::catalogue::{Code, Fix};
+use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
@@ -71,12 +72,26 @@ pub fn has_unusual(config: &EffectiveConfig) -> bool {
     })
 }
 
-/// Pure.
-pub fn refused_value(summary: &str, error: &ConfigError) -> Judgement {
-    let fix = Fix::report(
-        "correct the value that git names: `git config --show-origin --list` shows its file",
-    );
-    Judgement::fail(Code::GitConfigInvalid, summary, fix)
+/// git rejects a value. The fix names the place where it is set.
+pub fn refused_value(context: &Context, summary: &str, error: &ConfigError) -> Judgement {
+    let value = error.key().and_then(|key| effective_config(context).last(key));
+    let place = match (value, &error.file) {
+        (Some(value), _) => {
+            Some(format!("{}, which is set in {}", value.key, setting::place(context, value)))
+        }
+        (None, Some(file)) => {
+            Some(format!("the value that git names, in `{}`", context.home.shown(file)))
+        }
+        (None, None) => None,
+    };
+    let fix = match place {
+        Some(place) => format!("correct {place}"),
+        None => {
+            "correct the value that git names: `git config --show-origin --list` shows its file"
+                .to_owned()
+        }
+    };
+    Judgement::fail(Code::GitConfigInvalid, summary, Fix::report(fix))
         .with([Evidence::foreign("git said", &error.message)])
 }
 

@@ -1,7 +1,8 @@
 //! Where the remotes of the repositories with a key push to, after git's rules.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::setting::{self, SettingChange};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::{InView, is_of};
@@ -27,7 +28,7 @@ pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
     }
     let judged = clone.remotes().iter().enumerate().filter_map(|(nth, remote)| {
         let (name, odd) = named_remote(&remote.name, nth + 1);
-        let judgement = judge(remote, &format!("{name} in {top}"), clone, &keyed)?;
+        let judgement = judge(context, remote, &format!("{name} in {top}"), clone, &keyed)?;
         Some(judgement.with([Evidence::new("clone", &*top)]).with(odd))
     });
     judged.collect()
@@ -105,7 +106,7 @@ pub fn still_https() -> Judgement {
 /// Sets the URL of a remote of the clone at `top`, or the one for pushes alone. Whoever wrote the clone's
 /// configuration chose the remote's name: it goes into a command where it is a plain word, and
 /// nowhere else.
-fn set_url(top: &Path, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
+pub fn set_url(top: &Path, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
@@ -119,9 +120,35 @@ fn set_url(top: &Path, name: &str, url: &str, for_pushes: bool, say: &str) -> Fi
     Fix::run(argv.chain(for_pushes.then_some("--push")).chain([name, url]), say)
 }
 
+/// The remote pushes to a folder without a repository.
+fn of_lost_folder(
+    context: &Context,
+    remote: &EffectiveRemote,
+    what: &str,
+    clone: &InView,
+) -> Judgement {
+    let key = format!("remote.{}.pushurl", remote.name);
+    let config = clone.config();
+    let fix = if config.last(&key).is_some() {
+        let say = "remove that push URL, or correct it";
+        setting::change(context, config, &key, SettingChange::Remove, say)
+    } else {
+        let say = "set the URL of the repository, or bring the folder back";
+        Fix::report(format!("{say}: `git remote set-url REMOTE URL`"))
+    };
+    // a plain push concerns one remote
+    if clone.is_target(&remote.name) {
+        let summary = format!("the remote pushes to {what}, so every push fails");
+        return Judgement::fail(Code::PushRepositoryNotFound, summary, fix);
+    }
+    let summary = format!("the remote pushes to {what}, so every push to it fails");
+    Judgement::warn(Code::PushRepositoryNotFound, summary, fix)
+}
+
 /// The worst result of a remote; it may push to several places. `place`: the remote and its clone,
 /// as the subject names them.
 fn judge(
+    context: &Context,
     remote: &EffectiveRemote,
     place: &str,
     clone: &InView,
@@ -131,12 +158,10 @@ fn judge(
     // as in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == remote.name);
     let stored = stored.map(|stored| &stored.url);
-    if let Some(folder) = remote.push.iter().find(|url| is_gone(url, clone.top())) {
-        let summary = "the remote pushes to a folder that is not there, so every push fails";
-        let fix = "remove that push URL: `git remote set-url --delete --push REMOTE URL`";
-        let judgement =
-            Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix)).about(place);
-        return Some(judgement.with([Evidence::foreign("push", folder)]));
+    let lost = |url: &String| Some((url.clone(), no_repository(url, clone.top())?));
+    if let Some((folder, what)) = remote.push.iter().find_map(lost) {
+        let judgement = of_lost_folder(context, remote, what, clone).about(place);
+        return Some(judgement.with([Evidence::foreign("push", &folder)]));
     }
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     let judge = |push: GitUrl| {
@@ -146,13 +171,24 @@ fn judge(
     pushes.filter_map(judge).max_by_key(|outcome| outcome.status)
 }
 
-/// Whether the URL is a path at which there is no repository. A word, such as `DISABLED`, is there to
-/// prevent a push.
-pub fn is_gone(url: &str, top: &Path) -> bool {
+/// What is at the path that a URL is, where that is no repository for git (path.c, `enter_repo`). A
+/// word, such as `DISABLED`, is there to prevent a push.
+pub fn no_repository(url: &str, top: &Path) -> Option<&'static str> {
     let path = url.strip_prefix("file://").unwrap_or(url);
-    let is_path = path.starts_with(['/', '.']);
-    let names = ["", ".git", "/.git"].map(|end| top.join(format!("{path}{end}")));
-    is_path && !names.iter().any(|path| path.exists())
+    let is_git_folder = |path: &PathBuf| {
+        path.join("objects").is_dir()
+            && path.join("refs").is_dir()
+            && path.join("HEAD").symlink_metadata().is_ok()
+    };
+    let names = ["/.git", "", ".git/.git", ".git"].map(|end| top.join(format!("{path}{end}")));
+    match () {
+        () if !path.starts_with(['/', '.']) => None,
+        () if names.iter().any(|path| path.is_file() || is_git_folder(path)) => None,
+        () if names.iter().any(|path| path.exists()) => {
+            Some("a folder that is not a git repository")
+        }
+        () => Some("a folder that is not there"),
+    }
 }
 
 /// One place to which a remote pushes.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
+use crate::doctor::git::setting::{self, SettingChange};
 use crate::doctor::git::{self, Layout, Programs};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::GitUrl;
@@ -67,10 +68,10 @@ impl ForeseenPush<'_> {
     /// The remote is a folder that is gone, or a clone in which the branch is checked out.
     fn of_folder(&self, url: &str) -> Option<Judgement> {
         let folder = local_folder(url, &self.layout.top)?;
-        if git::is_gone(url, &self.layout.top) {
-            let summary = "a plain `git push` goes to a folder that is not there, so it fails";
-            let fix = "correct the remote: `git remote -v` and `git config --get-regexp \
-                       '^branch[.]|pushdefault$'` show what names it";
+        if let Some(what) = git::no_repository(url, &self.layout.top) {
+            let summary = format!("a plain `git push` goes to {what}, so it fails");
+            let fix = "correct the remote: `git remote -v` and `git config --show-origin \
+                       --get-regexp '^branch[.]|pushdefault$'` show what names it";
             let judgement =
                 Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
             return Some(judgement.with([Evidence::foreign("push", url)]));
@@ -106,7 +107,9 @@ impl ForeseenPush<'_> {
         let command = self.config().text(&key).filter(|it| !is_receive_pack(it))?;
         let is_local = urls.iter().all(|url| local_folder(url, &self.layout.top).is_some());
         let shown = Evidence::foreign("receivepack", command);
-        let fix = Fix::report("remove the setting: `git config --unset remote.NAME.receivepack`");
+        let (context, config) = (self.context, self.config());
+        let fix =
+            setting::change(context, config, &key, SettingChange::Remove, "remove the setting");
         let programs = Programs { context: self.context, top: &self.layout.top };
         if is_local && git::program(command).is_some_and(|program| !programs.start(&program)) {
             let summary = "`remote.NAME.receivepack` names a program that is not installed, so every push fails";

@@ -7,6 +7,7 @@ use super::foreseen::{ForeseenPush, PATIENCE, local_folder, of_matching};
 use super::server_branch::{self, is_forced_push};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
+use crate::doctor::git::setting::{self, SettingChange};
 use crate::doctor::git::{self, HeadBranch};
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::git::url::GitUrl;
@@ -56,7 +57,8 @@ pub fn target(context: &Context) -> Judgement {
     let judgement = match answer {
         Ok(output) if output.status.success() => match PushTarget::parse(&output.stdout) {
             Some(named) => {
-                let judgement = judge(branch, &named, config, &layout.top);
+                let judgement = refused_by_settings(context, branch, &named, config)
+                    .unwrap_or_else(|| judge(branch, &named, config, &layout.top));
                 let refusal = || {
                     let remote = Some(&*named.remote).filter(|name| !name.is_empty());
                     let lacks = named.is_behind && !is_forced_push(&named.remote, config);
@@ -70,6 +72,7 @@ pub fn target(context: &Context) -> Judgement {
                         lacked: lacks.then_some(&*named.tracked),
                     };
                     without_url(&push)
+                        .or_else(|| quoted(&push))
                         .or_else(|| unknown_scheme(&push))
                         .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
@@ -90,7 +93,7 @@ pub fn target(context: &Context) -> Judgement {
         Ok(output) => {
             if let Some(error) = ConfigError::parse(&output.stderr) {
                 let summary = "git rejects a value of its configuration, so every push fails";
-                return Judgement { subject, ..git::refused_value(summary, &error) };
+                return Judgement { subject, ..git::refused_value(context, summary, &error) };
             }
             if let Some(code) = git::cause(&output.stderr) {
                 return Judgement { subject, ..Judgement::blocked(code) };
@@ -142,29 +145,62 @@ fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgemen
     let untyped = |key| git::untyped(context, config, (key, "--type=bool"));
     let error = error.or_else(|| late.into_iter().find_map(untyped));
     let summary = "git rejects a value of its configuration, so every push fails";
-    error.map(|error| git::refused_value(summary, &error))
+    error.map(|error| git::refused_value(context, summary, &error))
 }
 
 /// git takes an empty push URL, up to 2.45, for one.
 fn without_url(push: &ForeseenPush) -> Option<Judgement> {
     push.urls().iter().any(String::is_empty).then(|| {
         let summary = "the remote has an empty push URL, so a plain `git push` fails";
-        let fix = "remove it: `git config --unset-all remote.REMOTE.pushurl`";
+        let keys = ["pushurl", "url"].map(|key| format!("remote.{}.{key}", push.remote));
+        let (context, config) = (push.context, push.clone.config());
+        let key = keys.iter().find(|key| config.last(key).is_some()).unwrap_or(&keys[0]);
+        let place = config.last(key).map(|value| setting::place(context, value));
+        let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+        let fix = format!("remove the empty URL of the remote{place}");
         Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix))
     })
+}
+
+/// The URL has quotes around it, as a script leaves them: git takes them for a part of it.
+fn quoted(push: &ForeseenPush) -> Option<Judgement> {
+    const QUOTES: &[char] = &['"', '\'', '`', '<', '>'];
+    let top = &push.layout.top;
+    let is_quoted = |url: &&String| url.starts_with(QUOTES) && !top.join(url).exists();
+    let urls = push.urls();
+    let url = urls.iter().find(is_quoted)?;
+    let inner = url.trim_matches(QUOTES).trim();
+    let summary = "the URL of the remote has quotes around it, so a plain `git push` fails";
+    let say = "write the URL without the quotes";
+    let key = format!("remote.{}.pushurl", push.remote);
+    let for_pushes = push.clone.config().last(&key).is_some();
+    let is_named = push.clone.remotes().iter().any(|remote| remote.name == push.remote);
+    let fix = match GitUrl::parse(inner) {
+        Ok(inner) if is_named => {
+            git::set_url(top, push.remote, &inner.to_string(), for_pushes, say)
+        }
+        _ => Fix::report(say),
+    };
+    let fail = Judgement::fail(Code::PushTargetNone, summary, fix);
+    Some(fail.with([Evidence::foreign("push", url)]))
 }
 
 /// git has no program for the form of a URL: schemes are written in lower case.
 fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
     const KNOWN: &[&str] =
         &["file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"];
+    const OF_CONNECT: &[&str] = &["file", "git", "git+ssh", "ssh", "ssh+git"];
     let scheme = |url: &String| {
-        let (scheme, rest) = url.split_once(':')?;
-        let is_scheme =
-            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        let is_named = is_scheme
-            && (rest.starts_with("//") && !KNOWN.contains(&scheme) || rest.starts_with(':'));
-        is_named.then(|| scheme.to_owned())
+        let is_scheme = |scheme: &str| {
+            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        };
+        // git takes what is before the first of these for a scheme, whatever it is
+        if let Some((scheme, _)) = url.split_once("://") {
+            let known = if is_scheme(scheme) { KNOWN } else { OF_CONNECT };
+            return (!known.contains(&scheme)).then(|| scheme.to_owned());
+        }
+        let (helper, rest) = url.split_once(':')?;
+        (is_scheme(helper) && rest.starts_with(':')).then(|| helper.to_owned())
     };
     let schemes = push.urls().into_iter().filter_map(|url| scheme(&url));
     let mut unknown = schemes.filter(|scheme| {
@@ -176,6 +212,75 @@ fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
     let fix = "write the scheme in lower case, or install its `git-remote-SCHEME`: `git remote -v` shows the URL";
     let fail = Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
     Some(fail.with([Evidence::foreign("scheme", &scheme)]))
+}
+
+/// A helper that git does not have, or a refspec of which git does not find the source.
+fn refused_by_settings(
+    context: &Context,
+    branch: &str,
+    named: &PushTarget,
+    config: &EffectiveConfig,
+) -> Option<Judgement> {
+    let remote = remote_of(branch, named, config);
+    let key = format!("remote.{remote}.vcs");
+    if let Some(helper) = config.text(&key).filter(|helper| !helper.is_empty())
+        && !git::is_git_command(context, &format!("remote-{helper}"))
+    {
+        let summary = "`remote.NAME.vcs` hands a push over to a program that is not installed, so a \
+                       plain `git push` fails";
+        let say = "remove the setting, or install that `git-remote-HELPER`";
+        let fix = setting::change(context, config, &key, SettingChange::Remove, say);
+        let fail = Judgement::fail(Code::PushTargetNone, summary, fix);
+        return Some(fail.with([Evidence::foreign("helper", helper)]));
+    }
+    if config.is_true(&format!("remote.{remote}.mirror")) {
+        return None;
+    }
+    let key = format!("remote.{remote}.push");
+    let values: Vec<_> = config.under(&key).filter(|value| value.key == key).collect();
+    let is_lost = |value: &&ConfigValue| {
+        let source = value.value.and_then(source);
+        source.is_some_and(|source| lacks(context, source))
+    };
+    let lost = values.iter().find(is_lost)?;
+    let say = "correct the refspec, or remove it";
+    let fix = if values.len() == 1 {
+        setting::change(context, config, &key, SettingChange::Remove, say)
+    } else {
+        Fix::report(format!("{say}, in {}", setting::place(context, *lost)))
+    };
+    let summary =
+        "`remote.NAME.push` names a source that does not exist, so a plain `git push` fails";
+    let fail = Judgement::fail(Code::PushTargetNone, summary, fix);
+    Some(fail.with([Evidence::foreign("refspec", lost.value.unwrap_or_default())]))
+}
+
+/// The remote of a push; git does not say it of a branch without a commit. Pure.
+fn remote_of(branch: &str, named: &PushTarget, config: &EffectiveConfig) -> String {
+    let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+    let names = [
+        config.text(&format!("branch.{short}.pushremote")),
+        config.text("remote.pushdefault"),
+        config.text(&format!("branch.{short}.remote")),
+    ];
+    match &*named.remote {
+        "" => names.into_iter().flatten().next().unwrap_or("origin").to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The source of a refspec that names one ref or commit. Pure.
+fn source(refspec: &str) -> Option<&str> {
+    let refspec = refspec.strip_prefix('+').unwrap_or(refspec);
+    let source = refspec.split_once(':').map_or(refspec, |(source, _)| source);
+    let is_other = source.is_empty() || source.contains('*') || source.starts_with(['^', '-']);
+    (!is_other).then_some(source)
+}
+
+/// Whether git finds no ref and no commit of this name.
+fn lacks(context: &Context, source: &str) -> bool {
+    let answer = git::ask(context, &["rev-parse", "--verify", "--quiet", source]);
+    answer.is_ok_and(|output| !output.status.success())
 }
 
 /// git may be configured not to use ssh here, or no folder. It starts nothing for the answer but
@@ -208,7 +313,7 @@ fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement>
     let said = process::run(git, context.deadline(PATIENCE)).ok()?.stderr;
     if let Some(error) = ConfigError::parse(&said) {
         let summary = "git rejects a value of its configuration, so every push fails";
-        return Some(git::refused_value(summary, &error));
+        return Some(git::refused_value(context, summary, &error));
     }
     said.contains(&format!("transport '{transport}' not allowed")).then(|| {
         let code = Code::GitTransportForbidden;
@@ -239,12 +344,7 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
                    'push(remote|default)$|^branch[.].*remote$'` names its file";
         return Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
     }
-    let named_or = |name: &str| names.into_iter().flatten().next().unwrap_or(name).to_owned();
-    let remote = match &*named.remote {
-        // git does not say it of a branch without a commit
-        "" => &*named_or("origin"),
-        name => name,
-    };
+    let remote = &*remote_of(branch, named, config);
     if remote == "." {
         return other(
             "a plain `git push` goes to another branch of this clone, to no server",

@@ -448,7 +448,7 @@ const REMOTES: &[Row] = &[
         lab.sh("git init -q new");
         at("new")
     }),
-    row("remote.origin.vcs", PushFails, Warns("push-target-other"), |lab| {
+    row("remote.origin.vcs", PushFails, Fails("push-target-none"), |lab| {
         lab.sh("git -C app config remote.origin.vcs gone");
         app()
     }),

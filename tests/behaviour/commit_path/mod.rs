@@ -12,6 +12,7 @@ mod pushes;
 mod ready;
 mod rows;
 mod scripts;
+mod settings;
 mod signing;
 mod starts;
 mod variables;

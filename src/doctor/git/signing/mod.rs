@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 pub use keyring::Keyring;
 
 use super::executable::{can_run, is_on_path};
+use super::setting::{self, SettingChange};
 use super::{environment, facts};
-use crate::catalogue::{Actor, Code, Fix};
+use crate::catalogue::{Actor, Code, Fix, FixKind};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::env;
@@ -139,6 +140,13 @@ pub enum SigningWay {
 
 /// What is known before a commit object is signed.
 pub fn way(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWay {
+    match known(context, setting, end) {
+        SigningWay::Broken(judgement) => SigningWay::broken(or_turn_off(context, *judgement)),
+        way => way,
+    }
+}
+
+fn known(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWay {
     let is_installed = is_installed(context, setting.program);
     if !is_installed && (setting.is_default() || setting.program.starts_with('/')) {
         return SigningWay::broken(program_missing(context, setting));
@@ -179,15 +187,8 @@ fn program_missing(context: &Context, setting: &SigningSetting) -> Judgement {
         return Judgement { actor: Some(Actor::TemplateAdmin), ..judgement };
     };
     let message = "remove the setting that names it: git then uses the installed program";
-    let global = format!("file:{}", context.home.git_config.display());
-    let fix = if named_by.origin == global {
-        Fix::run(["git", "config", "--global", "--unset", named_by.key], message)
-    } else {
-        Fix::report(format!(
-            "{message}; `git config --show-origin {}` names its file",
-            named_by.key
-        ))
-    };
+    let config = super::effective_config(context);
+    let fix = setting::change(context, config, named_by.key, SettingChange::Remove, message);
     failed(summary, fix).with([program, Evidence::foreign("set in", named_by.origin)])
 }
 
@@ -202,7 +203,14 @@ fn committer(context: &Context) -> Option<String> {
     Some(format!("{identity}>"))
 }
 
-const TURN_OFF: &str = "or turn signing off: `git config --global commit.gpgSign false`";
+/// The other fix of each fault: not to sign, where that is set.
+fn or_turn_off(context: &Context, judgement: Judgement) -> Judgement {
+    let Some(Fix { kind: FixKind::Report, message }) = &judgement.fix else { return judgement };
+    let config = super::effective_config(context);
+    let off = setting::change_words(context, config, "commit.gpgSign", SettingChange::To("false"));
+    let fix = Fix::report(format!("{message}, or turn signing off: {off}"));
+    judgement.fixed(fix)
+}
 
 /// Without these a program has nowhere to prompt, and no agent of ssh's to use.
 const ASKING: &[&str] = &[
@@ -236,11 +244,14 @@ fn left(context: &Context, end: Instant) -> Duration {
 
 /// Why git did not sign the commit object.
 pub fn refused(context: &Context, setting: &SigningSetting, answer: &Completed) -> Judgement {
+    or_turn_off(context, refused_by(context, setting, answer))
+}
+
+fn refused_by(context: &Context, setting: &SigningSetting, answer: &Completed) -> Judgement {
     let output = match answer {
         Ok(output) => output,
         Err(process::Failure::Deadline) if !context.has_ended() => {
-            let fix =
-                format!("see what {} waits for, {TURN_OFF}", shell(Path::new(setting.program)));
+            let fix = format!("see what {} waits for", shell(Path::new(setting.program)));
             return failed(
                 "signing a commit does not end, so every commit hangs",
                 Fix::report(fix),
@@ -283,7 +294,7 @@ fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Jud
         ),
         Format::Ssh if has("incorrect passphrase") => failed(
             "the signing key has a passphrase, and no agent holds the key, so every commit fails",
-            Fix::report(format!("load the key with `ssh-add`, {TURN_OFF}")),
+            Fix::report(format!("load the key with `ssh-add`")),
         ),
         Format::Ssh if has("UNPROTECTED PRIVATE KEY") => failed(
             "other users can read the signing key, so ssh-keygen ignores it and every commit fails",
@@ -291,7 +302,7 @@ fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Jud
         ),
         _ => failed(
             "the signing program does not sign, so every commit fails",
-            Fix::report(format!("bring the private key into this workspace, {TURN_OFF}")),
+            Fix::report(format!("bring the private key into this workspace")),
         ),
     }
 }

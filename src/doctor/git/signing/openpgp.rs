@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::{Keyring, SigningSetting, SigningWay, TURN_OFF, committer, failed, left, program};
+use super::{Keyring, SigningSetting, SigningWay, committer, failed, left, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -71,7 +71,7 @@ fn no_agent(home: &Path) -> Option<Judgement> {
         ),
         () => return None,
     };
-    let fail = failed(summary, Fix::report(format!("{fix}, {TURN_OFF}")));
+    let fail = failed(summary, Fix::report(format!("{fix}")));
     Some(fail.with([Evidence::new("path", path.display().to_string())]))
 }
 
@@ -84,7 +84,7 @@ fn judge(
 ) -> SigningWay {
     let Ok(output) = answer else { return SigningWay::Try };
     let keys = listed(&output.stdout);
-    let bring = || Fix::report(format!("import the private key into this workspace, {TURN_OFF}"));
+    let bring = || Fix::report(format!("import the private key into this workspace"));
     if keys.is_empty() {
         // a listing that failed for another reason decides nothing
         if output.status.success() || output.stderr.contains("No secret key") {
@@ -119,7 +119,7 @@ fn passphrase() -> Judgement {
     failed(
         "the signing key has a passphrase that no gpg-agent holds, so every commit fails without a \
          terminal",
-        Fix::report(format!("sign once in a terminal, so that gpg-agent holds it, {TURN_OFF}")),
+        Fix::report(format!("sign once in a terminal, so that gpg-agent holds it")),
     )
 }
 

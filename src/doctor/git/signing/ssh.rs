@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{SigningSetting, SigningWay, TURN_OFF, cannot_prompt, failed, left, path_of, program};
+use super::{SigningSetting, SigningWay, cannot_prompt, failed, left, path_of, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::Evidence;
@@ -61,10 +61,9 @@ fn judge(
     let is_keygen = Path::new(setting.program).file_name().is_some_and(|name| name == "ssh-keygen");
     let name_key = || {
         let example = "git config --global user.signingKey ~/.ssh/KEY.pub";
-        Fix::report(format!("name the key: `{example}`, {TURN_OFF}"))
+        Fix::report(format!("name the key: `{example}`"))
     };
-    let bring =
-        || Fix::report(format!("bring the key or its ssh-agent into this workspace, {TURN_OFF}"));
+    let bring = || Fix::report(format!("bring the key or its ssh-agent into this workspace"));
     let lists =
         |public: &str| matches!(agent, Agent::Lists(keys) if keys.iter().any(|it| it == public));
     let public = match key {
