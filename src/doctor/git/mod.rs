@@ -456,15 +456,25 @@ pub fn keeps_from_pushing(context: &Context) -> Option<Judgement> {
 
 /// git is configured not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
 pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
+    // which would apply to git in the clone too, if the variable did not take precedence
+    let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
+    // ssh is one of those that git uses where nothing is set (transport.c, get_protocol_config)
+    let is_by_default = || {
+        let is_set = |key| context.git_config().last(key).is_some();
+        !by_variable
+            && context.git_config_failure().is_none()
+            && !["protocol.allow", "protocol.ssh.allow"].into_iter().any(is_set)
+    };
     let forbidden = || {
+        if is_by_default() {
+            return false;
+        }
         let mut git = git_cli::command(Place::Outside);
         // nothing is started but this
         git.args(["ls-remote", "ssh://pushready.invalid/none"]).env("GIT_SSH_COMMAND", "true");
         let said = process::run(git, context.deadline(PATIENCE));
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
-    // which would apply to git in the clone too, if the variable did not take precedence
-    let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
     let in_clone = || !by_variable && hold(clones, |clone| clone.config().forbids_ssh());
     let SshForbidden(outside) = context.gathered.get(|| SshForbidden(forbidden()));
     (*outside || in_clone()).then(|| {

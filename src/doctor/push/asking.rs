@@ -8,9 +8,9 @@ use super::Access;
 use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
-use crate::doctor::pool;
+use crate::doctor::pool::{self, Started};
 use crate::doctor::ssh;
-use crate::doctor::ssh::command::SshCommand;
+use crate::doctor::ssh::command::{ChosenBy, SshCommand};
 use crate::doctor::ssh::log::Logged;
 use crate::git::url::SshTarget;
 use crate::process::{self, Bounds, Failure, Output};
@@ -89,9 +89,12 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let verb = access.verb();
     let run =
         |command| process::run_with_input(Bounds::PROBE, command, FLUSH, context.deadline(NETWORK));
+    let is_proven = ssh.by == ChosenBy::Plain
+        && at.user().is_some_and(|user| ssh::is_as_probe(context, at.host(), user));
     let (said, effective) = thread::scope(|scope| {
-        let effective = pool::start(scope, || effective(context, at, ssh));
-        (run(ssh.call(context, at, verb)), effective.join())
+        // ssh takes as long for it as for the question to the server, all but the connection
+        let effective = (!is_proven).then(|| pool::start(scope, || effective(context, at, ssh)));
+        (run(ssh.call(context, at, verb)), effective.map(Started::join))
     });
     let has_left = |said: &Output| said.status.success() && said.stdout.is_empty();
     let said = match said {
@@ -106,6 +109,10 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
         let Logged { stderr, accepted } = Logged::parse(&output.stderr);
         (output.stderr, answer.accepted) = (stderr, accepted);
     }
+    let effective = match effective {
+        None if answer.grants() => return answer,
+        effective => effective.unwrap_or_else(|| self::effective(context, at, ssh)),
+    };
     let is_found_simple = ssh.may_be_simple() && matches!(effective, Effective::Refused);
     if is_found_simple && at.port.is_some() {
         return Answer { obstacle: Some(PushObstacle::Port), ..answer };

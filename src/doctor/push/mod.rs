@@ -113,9 +113,8 @@ fn ask_git(context: &Context) -> GitAsked {
     if ConfigError::blocking(context.home).is_none() {
         thread::scope(|scope| {
             let error = pool::start(scope, || context.git_config_error().is_some());
-            let config = pool::start(scope, || context.git_config().is_empty());
             let forbidden = git::forbids_ssh(context, &[]).is_some();
-            let _ = (error.join(), config.join(), forbidden);
+            let _ = (error.join(), forbidden);
         });
     }
     GitAsked

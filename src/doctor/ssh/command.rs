@@ -197,13 +197,16 @@ impl SshCommand {
     }
 
     fn started(&self, context: &Context) -> Command {
-        let mut command = if self.by == ChosenBy::Program {
-            process::command(Program::GitSsh(&self.text))
-        } else {
-            // as git runs it (run-command.c): the command is the shell's, the arguments are its own
-            let mut shell = process::command(Program::Shell);
-            shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
-            shell
+        // as git runs it (connect.c, run-command.c): a command line is the shell's, with the arguments
+        // as its own
+        let mut command = match self.by {
+            ChosenBy::Plain => process::command(Program::Ssh),
+            ChosenBy::Program => process::command(Program::GitSsh(&self.text)),
+            ChosenBy::Variable | ChosenBy::Configuration | ChosenBy::Clone => {
+                let mut shell = process::command(Program::Shell);
+                shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
+                shell
+            }
         };
         // git goes to the top of the work tree first
         if let Some(clone) = context.clones.in_view().iter().find(|clone| clone.is_current) {

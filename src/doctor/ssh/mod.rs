@@ -33,7 +33,7 @@ use route::{
     representatives, unwritten,
 };
 
-pub use route::behind_alias;
+pub use route::{behind_alias, is_as_probe};
 pub use server::{greet, greeting, installed, unreachable, wrong_key_fix};
 
 /// `ssh -G` starts a process for each key.

@@ -117,14 +117,20 @@ fn followed<'c>(context: &'c Context) -> Option<&'c OtherSections> {
     context.gathered.get(SshFacts::default).followed.get_or_init(follow).as_ref()
 }
 
+/// Whether ssh does for this user of this host what it was seen to do for the repository that exists
+/// nowhere, but for the key: nothing in that keeps from a server what git sends.
+pub fn is_as_probe(context: &Context, host: &str, user: &str) -> bool {
+    let proof = followed(context).zip(ssh_match::probe());
+    proof.is_some_and(|(sections, probe)| {
+        sections.treat_alike(host, probe.host()) && user == probe.ssh_user()
+    })
+}
+
 /// What this proves of a repository: its block differs from that of the other in names alone, and no
 /// other configuration treats its host differently. `None`: it proves nothing.
 pub fn judge_by_probe(context: &Context, repository: &Repository) -> Option<Judgement> {
-    let (sections, probe) = (followed(context)?, ssh_match::probe()?);
-    let is_alike = sections.treat_alike(repository.host(), probe.host())
-        && repository.ssh_user() == probe.ssh_user()
-        && context.home.key(repository).exists();
-    is_alike.then(|| {
+    let is_alike = is_as_probe(context, repository.host(), repository.ssh_user());
+    (is_alike && context.home.key(repository).exists()).then(|| {
         let proof = "the routing is as apply writes it, ssh follows it, and no other configuration \
                      treats this host differently";
         Judgement::pass("ssh chooses this repository's key").with([Evidence::new("proof", proof)])

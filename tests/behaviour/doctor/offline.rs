@@ -147,6 +147,23 @@ fn ssh_starts_one_process_for_all_keys() {
     });
 }
 
+/// What it would do at a server is asked of ssh only where the repository that exists nowhere does not
+/// show it.
+#[test]
+fn ssh_starts_no_process_beside_those_of_its_connections() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let asked = |arguments: &[&str]| {
+            let trace = Trace::of(&lab, arguments);
+            trace.calls.lines().filter(|line| line.contains("\"ssh-match\"")).count()
+        };
+        // about that repository, and for one connection
+        assert_eq!(asked(&["--only", "push"]), 2);
+        lab.append(".ssh/config", "\nHost github.com\n  Compression yes\n");
+        assert_eq!(asked(&["--only", "push"]), 3);
+    });
+}
+
 type Damage = fn(&Workspace);
 
 /// What was asked about one repository for all of them hides nothing that is found where ssh is asked

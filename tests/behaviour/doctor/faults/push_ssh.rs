@@ -66,6 +66,10 @@ pub const ROWS: &[Fault] = &[
         lab.append(".ssh/config", "\nHost *\n  StdinNull yes\n");
         lab.doctor(&["--only", "push"])
     }),
+    fault("ssh-input-closed", "fail", "the same for this host alone", |lab| {
+        lab.append(".ssh/config", "\nHost github.com\n  StdinNull yes\n");
+        lab.doctor(&["--only", "push"])
+    }),
     fault("ssh-input-closed", "fail", "the same through GIT_SSH_COMMAND", |lab| {
         lab.append(".ssh/config", "\nHost *\n  StdinNull yes\n");
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "ssh -4")
