@@ -258,8 +258,13 @@ pub fn known_hosts(context: &Context) -> Judgement {
     };
     let path = folder.join("known_hosts");
     if let Some(what) = place::not_a_file(&path) {
-        // ssh would wait for it at each connection
-        return Judgement::obstructed(&Obstacle::NotRegular(what), &path);
+        let judgement = Judgement::obstructed(&Obstacle::NotRegular(what), &path);
+        // ssh reads no folder, as a container makes of a mount; for another kind it would wait
+        return if path.is_dir() {
+            Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement }
+        } else {
+            judgement
+        };
     }
     let text = file::text(&path);
     let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));

@@ -38,6 +38,10 @@ pub const ROWS: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
+    fault("home-unsafe-place", "warn", "known_hosts is a folder", |lab| {
+        fs::create_dir(lab.ws.home().join(".ssh/known_hosts")).unwrap();
+        lab.doctor(&["--offline"])
+    }),
     fault("home-unsafe-place", "fail", "known_hosts is a FIFO", |lab| {
         lab.ws.cmd("mkfifo").arg(lab.ws.home().join(".ssh/known_hosts")).run().success();
         lab.doctor(&["--offline"])
