@@ -2,6 +2,7 @@
 //! line no git command works (config.c, die_bad_number and git_die_config; exit status 128).
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -19,6 +20,9 @@ use crate::text::shell;
 
 /// Far longer than git reads files.
 const DEADLINE: Duration = Duration::from_secs(5);
+const NEGOTIATION: &str = "unknown fetch negotiation algorithm '";
+/// How git ends what it prints about a file of patterns that it cannot read.
+const AS_EXCLUDES: &str = " as an exclude file";
 /// For a look at what the configuration includes, and how many files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 const MOST_FILES: usize = 64;
@@ -69,6 +73,7 @@ impl ConfigError {
                     "bad pack.indexVersion=",
                     "invalid number of threads specified",
                     "unknown value for config '",
+                    NEGOTIATION,
                 ]
                 .iter()
                 .any(|words| fatal.starts_with(words))
@@ -76,6 +81,7 @@ impl ConfigError {
                         && fatal.ends_with("command-line config"))
                     || (fatal.starts_with("unable to access '")
                         && fatal.ends_with("': Permission denied"))
+                    || fatal.ends_with(AS_EXCLUDES)
                     || fatal.starts_with("exceeded maximum include depth")
                     || fatal.ends_with("while reading the configuration files")
             })
@@ -91,7 +97,10 @@ impl ConfigError {
         Some(Self {
             file: file(message).map(PathBuf::from),
             line: number("bad config line ").or_else(|| number("' at line ")),
-            key: key.and_then(|(_, rest)| Some(rest.split_once('\'')?.0.to_owned())),
+            key: key
+                .and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
+                .or_else(|| message.contains(NEGOTIATION).then_some("fetch.negotiationalgorithm"))
+                .map(str::to_owned),
             blocking: false,
             message: message.to_owned(),
         })
@@ -192,13 +201,29 @@ impl ConfigError {
         )
     }
 
-    fn fix(&self, home: &Home) -> String {
+    /// What to do about it.
+    pub fn fix(&self, home: &Home) -> String {
         match (&self.file, self.line) {
             (Some(file), _) if *file == home.state.join("gitconfig") => {
                 "run `pushready apply`, which writes that file again".to_owned()
             }
             (Some(file), Some(line)) => {
                 format!("fix or remove line {line} of `{}`", home.shown(file))
+            }
+            (Some(file), None) if self.message.ends_with(AS_EXCLUDES) => {
+                let word = shell(file);
+                format!(
+                    "move it away: `mv {word} {word}.away`; or name another file in core.excludesFile"
+                )
+            }
+            (Some(file), None) if self.message.ends_with("Permission denied") && file.exists() => {
+                let (word, user) = (shell(file), rustix::process::geteuid().as_raw());
+                let is_own = file.metadata().is_ok_and(|it| it.uid() == user);
+                if is_own {
+                    format!("the file is this user's: `chmod u+r {word}`")
+                } else {
+                    format!("give the file to this user: `sudo chown {user} {word}`")
+                }
             }
             (Some(file), None) => {
                 format!("fix `{}`: any git command prints what is wrong there", home.shown(file))
@@ -274,6 +299,9 @@ fn blocking_among(mut left: Vec<PathBuf>, home: &Path) -> Option<PathBuf> {
 fn file(message: &str) -> Option<&str> {
     if let Some((_, rest)) = message.split_once("unable to access '") {
         return rest.rsplit_once("': ").map(|(file, _)| file);
+    }
+    if let Some(rest) = message.strip_suffix(AS_EXCLUDES) {
+        return rest.strip_prefix("fatal: cannot use ");
     }
     let rest = message.split_once(" in file ")?.1;
     if let Some((quoted, _)) =

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
 
+use super::access as permissions;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
@@ -18,7 +19,7 @@ use super::{
     Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
     setting, unreadable,
 };
-use crate::catalogue::{Code, Fix};
+use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
@@ -384,17 +385,22 @@ fn unwritable(layout: &Layout, keeps_logs: bool) -> Option<Unwritable> {
         .collect();
     let mut paths = vec![git.clone(), git.join("COMMIT_EDITMSG")];
     // where all of its folders exist, git makes none
-    paths.extend(Some(objects).filter(|_| u8::try_from(folders.len()).is_ok()));
+    paths.extend(Some(objects.clone()).filter(|_| u8::try_from(folders.len()).is_ok()));
     // git appends to a log that exists, whatever it is configured to keep
     let log = |path: PathBuf, above| (keeps_logs || path.exists()).then(|| nearest(&path, above));
     paths.extend(log(git.join("logs/HEAD"), git));
-    let mut readable = vec![common.join("packed-refs")];
+    let mut readable = vec![common.join("packed-refs"), git.join("index")];
+    readable.extend(packs(&objects));
     if common.join("reftable").is_dir() {
         paths.push(common.join("reftable"));
     } else if let Some(branch) = layout.branch() {
         let reference = common.join(&branch);
         paths.push(nearest(reference.parent().unwrap_or(common), common));
         paths.extend(log(common.join("logs").join(&branch), common));
+        let commit = file::text(&reference);
+        if let Some((folder, name)) = commit.trim().split_at_checked(2) {
+            readable.push(objects.join(folder).join(name));
+        }
         readable.push(reference);
     }
     let denied = |path: &Path, mode| {
@@ -419,6 +425,18 @@ fn unwritable(layout: &Layout, keeps_logs: bool) -> Option<Unwritable> {
     let refusing = folders.iter().filter(|folder| refused(folder).is_some()).count();
     let path = folders.iter().find(|folder| refused(folder).is_some())?.clone();
     Some(Unwritable { path, is_read_only: false, is_partial: refusing < folders.len() })
+}
+
+/// The folder of packs, and the packs, up to a number that no clone in order has.
+fn packs(objects: &Path) -> Vec<PathBuf> {
+    const MOST: usize = 256;
+    let folder = objects.join("pack");
+    let entries = folder.read_dir().into_iter().flatten().flatten().take(MOST);
+    let is_pack = |path: &PathBuf| {
+        path.extension().is_some_and(|it| matches!(it.to_str(), Some("pack" | "idx")))
+    };
+    let files = entries.map(|entry| entry.path()).filter(is_pack);
+    [folder.clone()].into_iter().chain(files).collect()
 }
 
 /// Whether nobody but its owner may rename another file over it (inode(7), the sticky bit).
@@ -514,21 +532,33 @@ fn sandbox(context: &Context) -> Option<&'static str> {
 fn defective(defect: Defect, layout: &Layout) -> Judgement {
     let file = layout.top.join(".git");
     match defect {
-        Defect::GitFolderGone => broken(
-            "the `.git` file names a folder that is not there, so no git command works",
-            Fix::report(
+        Defect::GitFolderGone => {
+            // the folder of all worktrees, or of all submodules
+            let is_pruned = layout.git.parent().is_some_and(Path::is_dir);
+            let fix = if is_pruned {
+                "move this folder away and make it again: `git worktree add`, or `git submodule \
+                 update --init`, in the clone that it belongs to"
+            } else {
                 "mount that folder too, or clone again: a container that has the worktree alone \
-                 lacks the repository",
-            ),
-        )
-        .with([Evidence::foreign("git folder", &layout.git.display().to_string())]),
+                 lacks the repository"
+            };
+            let summary =
+                "the `.git` file names a folder that is not there, so no git command works";
+            let judgement = broken(summary, Fix::report(fix));
+            let actor = if is_pruned { Actor::Agent } else { Actor::TemplateAdmin };
+            Judgement { actor: Some(actor), agent_may_fix: is_pruned, ..judgement }
+                .with([Evidence::foreign("git folder", &layout.git.display().to_string())])
+        }
         Defect::GitFile => broken(
             "the `.git` file names no folder, so no git command works",
             Fix::report("write `gitdir: FOLDER` into it, or clone again"),
         ),
         Defect::Unreadable => {
             let summary = "this user cannot read the git folder, so git does not find the clone";
-            Judgement::fail(Code::GitCloneUnwritable, summary, change_owner(layout))
+            let fail = Judgement::fail(Code::GitCloneUnwritable, summary, Fix::report(""));
+            let head = layout.git.join("HEAD");
+            let found = if head.exists() { &head } else { &layout.git };
+            permissions::restored(fail, found, &permissions::of_others(layout))
         }
         Defect::NoWorkTree => broken(
             "the current folder is a git folder and no work tree, so nothing can be added here",
@@ -555,15 +585,6 @@ const REFUSED_VALUE: &str = "git rejects a value of its configuration, so nothin
 const IN_WORK_TREE: &str = "run git and the doctor in a work tree: `git worktree list` names those \
                             that exist, `git worktree add FOLDER BRANCH` makes one";
 
-/// For files that belong to another user.
-fn change_owner(layout: &Layout) -> Fix {
-    let user = rustix::process::geteuid().as_raw();
-    let group = rustix::process::getegid().as_raw();
-    let owner = format!("{user}:{group}");
-    let argv = ["sudo", "chown", "-R", &owner, &layout.common.display().to_string()];
-    Fix::run(argv, "give the git folder back to this user")
-}
-
 fn broken(summary: &str, fix: Fix) -> Judgement {
     Judgement::fail(Code::GitCloneBroken, summary, fix)
 }
@@ -578,7 +599,7 @@ fn judge(observed: &ObservedClone) -> Judgement {
         let own = layout.git.join("config.worktree").display().to_string();
         let summary = "core.bare is true, and with extensions.worktreeConfig it holds for this work \
                        tree, too, so nothing can be added";
-        let argv = ["git", "config", "--file", &own, "core.bare", "false"];
+        let argv = ["git", "config", "--file", &own, "--replace-all", "core.bare", "false"];
         return broken(summary, Fix::run(argv, "set core.bare to false for this work tree"));
     }
     if observed.bare.is_some() && layout.git != layout.top.join(".git") {
@@ -586,7 +607,8 @@ fn judge(observed: &ObservedClone) -> Judgement {
         return broken(summary, Fix::report(IN_WORK_TREE));
     }
     if let Some(file) = &observed.bare {
-        let argv = ["git", "config", "--file", &file.to_string_lossy(), "core.bare", "false"];
+        let file = file.to_string_lossy();
+        let argv = ["git", "config", "--file", &file, "--replace-all", "core.bare", "false"];
         let summary = "core.bare is true in a clone with a work tree, so nothing can be added";
         return broken(summary, Fix::run(argv, "set core.bare to false"));
     }
@@ -697,6 +719,19 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
     let is_object = |damage: &&Damage| matches!(damage, Damage::Object(_));
     if let Some(damage) = observed.damage.as_ref().filter(|it| !is_object(it)) {
         return Some(of_part(damage, layout));
+    }
+    if stderr.contains("multi-pack-index") && !head.as_ref().is_ok_and(|it| it.status.success()) {
+        let file = layout.common.join("objects/pack/multi-pack-index");
+        let summary = "the multi-pack-index is damaged, so git finds no objects";
+        let argv = ["rm", &file.to_string_lossy()];
+        let fix = Fix::run(argv, "remove it: git works without, and makes it again");
+        return Some(broken(summary, fix).with(said()));
+    }
+    if stderr.contains("packed-refs") {
+        let file = shell(&layout.common.join("packed-refs"));
+        let summary = "git cannot read `packed-refs`, so it finds no branch";
+        let fix = Fix::report(format!("correct or remove the line that git names in {file}"));
+        return Some(broken(summary, fix).with(said()));
     }
     match head {
         Ok(output) if output.status.success() => {
@@ -874,18 +909,19 @@ fn too_old(head: &Result<Output, Reason>) -> Option<Judgement> {
     )
 }
 
-/// Pure.
 fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static str>) -> Judgement {
     let path = Evidence::new("path", found.path.display().to_string());
     let by = sandbox.map(|name| Evidence::new("sandbox, by the variable", name));
-    let chown = || change_owner(layout);
+    let restored =
+        |judgement| permissions::restored(judgement, &found.path, &permissions::of_others(layout));
+    let none = || Fix::report("");
     let summary = "git cannot write its own folder, so no commit can be made";
     match (found, sandbox) {
-        (Unwritable { is_partial: true, .. }, _) => Judgement::warn(
+        (Unwritable { is_partial: true, .. }, _) => restored(Judgement::warn(
             Code::GitCloneUnwritable,
             "some folders of git's objects cannot be written, so some commits fail",
-            chown(),
-        ),
+            none(),
+        )),
         (_, Some(_)) => Judgement::fail(
             Code::GitCloneUnwritable,
             "the agent's sandbox does not let git write its own folder, so no commit can be made",
@@ -899,7 +935,7 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
                  sandbox that made it so",
             ),
         ),
-        (_, None) => Judgement::fail(Code::GitCloneUnwritable, summary, chown()),
+        (_, None) => restored(Judgement::fail(Code::GitCloneUnwritable, summary, none())),
     }
     .with([path])
     .with(by)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use super::access as permissions;
 use super::layout::Layout;
 use super::new_clone::outside;
 use super::setting::{self, SettingChange};
@@ -86,6 +87,13 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
             let is_identity = judgement.code == Some(Code::GitIdentityMissing);
             let nearer = || unread_config(context).or_else(|| hidden_config(context));
             let nearer = is_identity.then(nearer).flatten();
+            let is_variable = is_set("NAME") || is_set("EMAIL");
+            let blank = || blank_identity(context, config, who);
+            let blank = (is_identity && !is_variable).then(blank).flatten();
+            let judgement = match blank {
+                Some(fix) => judgement.fixed(fix),
+                None => judgement,
+            };
             return nearer.unwrap_or(judgement);
         }
     }
@@ -134,14 +142,25 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
 fn unread_config(context: &Context) -> Option<Judgement> {
     let is_denied = |path: &&PathBuf| access(*path, Access::READ_OK) == Err(Errno::ACCESS);
     let path = context.home.git_reads.iter().find(is_denied)?;
-    let user = rustix::process::geteuid().as_raw();
-    let argv = ["sudo", "chown", &user.to_string(), &path.to_string_lossy()];
     let summary = format!(
         "this user cannot read `{}`, so git ignores it and has no identity for commits",
         context.home.shown(path)
     );
-    let fix = Fix::run(argv, "give the file back to this user");
-    Some(Judgement::fail(Code::GitConfigInvalid, summary, fix))
+    let fail = Judgement::fail(Code::GitConfigInvalid, summary, Fix::report(""));
+    Some(permissions::restored(fail, path, std::slice::from_ref(path)))
+}
+
+/// A blank value takes precedence over the others, so that another one in another file is not used.
+fn blank_identity(context: &Context, config: &EffectiveConfig, who: Who) -> Option<Fix> {
+    let keys = ["name", "email"].map(|part| [who.name(), "user"].map(|of| format!("{of}.{part}")));
+    let counts = keys.iter().filter_map(|keys| keys.iter().find_map(|key| config.last(key)));
+    let blank = { counts }.find(|value| {
+        let text = value.value.unwrap_or_default();
+        !text.chars().any(char::is_alphanumeric)
+    })?;
+    let say = "remove the blank value; where no other is left, set one with `git config --global \
+               user.name NAME` and `git config --global user.email ADDRESS`";
+    Some(setting::change(context, config, blank.key, SettingChange::Remove, say))
 }
 
 /// GIT_CONFIG_GLOBAL names another file than the user's, which has the identity.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use crate::resource::file;
 
@@ -84,6 +85,9 @@ impl Layout {
         let defect = match () {
             () if !git.is_dir() => Some(Defect::GitFolderGone),
             () if !common.is_dir() => Some(Defect::CommonFolderGone),
+            () if access(git.join("HEAD"), Access::READ_OK) == Err(Errno::ACCESS) => {
+                Some(Defect::Unreadable)
+            }
             () if !is_head(&git.join("HEAD")) => Some(Defect::Head),
             () => None,
         };

@@ -1,6 +1,7 @@
 //! git: is it there, would it make a commit, and where do the remotes of the repositories in
 //! question really lead?
 
+mod access;
 mod attributes;
 mod branch;
 mod clone;
@@ -31,6 +32,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use rustix::fs::Access;
 
 use super::clones::{InView, hold};
 use super::outcome::{Evidence, Judgement};
@@ -352,9 +355,19 @@ pub fn owner(context: &Context) -> Judgement {
         let reason = "fix what git reports there, then run the doctor again";
         return Judgement::unknown(broken, reason).about(top).with([said]);
     }
+    let summary = "git refuses this clone, because it belongs to another user";
+    // to trust its owner would not be enough
+    if let Some(layout) = layout(context)
+        && [&layout.git, &layout.common]
+            .iter()
+            .any(|it| rustix::fs::access(*it, Access::WRITE_OK).is_err())
+    {
+        let fail = Judgement::fail(Code::RepositoryOtherOwner, summary, Fix::report(""));
+        return access::restored(fail, &layout.git, &access::of_others(layout)).about(top);
+    }
     Judgement::fail(
         Code::RepositoryOtherOwner,
-        "git refuses this clone, because it belongs to another user",
+        summary,
         Fix::run(
             ["git", "config", "--global", "--add", "safe.directory", &top],
             "trust this folder, if you trust its owner",

@@ -75,21 +75,11 @@ pub fn has_unusual(config: &EffectiveConfig) -> bool {
 /// git rejects a value. The fix names the place where it is set.
 pub fn refused_value(context: &Context, summary: &str, error: &ConfigError) -> Judgement {
     let value = error.key().and_then(|key| effective_config(context).last(key));
-    let place = match (value, &error.file) {
-        (Some(value), _) => {
-            Some(format!("{}, which is set in {}", value.key, setting::place(context, value)))
+    let fix = match value {
+        Some(value) if error.line.is_none() && error.file.is_none() => {
+            format!("correct {}, which is set in {}", value.key, setting::place(context, value))
         }
-        (None, Some(file)) => {
-            Some(format!("the value that git names, in `{}`", context.home.shown(file)))
-        }
-        (None, None) => None,
-    };
-    let fix = match place {
-        Some(place) => format!("correct {place}"),
-        None => {
-            "correct the value that git names: `git config --show-origin --list` shows its file"
-                .to_owned()
-        }
+        _ => error.fix(context.home),
     };
     Judgement::fail(Code::GitConfigInvalid, summary, Fix::report(fix))
         .with([Evidence::foreign("git said", &error.message)])

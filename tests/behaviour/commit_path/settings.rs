@@ -125,6 +125,41 @@ const ROWS: &[Row] = &[
             git config filter.gone.clean gone; git config filter.gone.required true");
         app()
     }),
+    // what git cannot read
+    row("an algorithm that git does not know", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global fetch.negotiationAlgorithm foo");
+        app()
+    }),
+    row("a folder of patterns to ignore", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("mkdir ignore; git config --global core.excludesFile ~/ignore");
+        app()
+    }),
+    row(
+        "a folder in place of the usual file of patterns",
+        AddFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("mkdir -p .config/git/ignore");
+            app()
+        },
+    ),
+    row("HEAD that cannot be read", AddFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("chmod 0 app/.git/HEAD");
+        app()
+    }),
+    row("an index that cannot be read", AddFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("chmod 0 app/.git/index");
+        app()
+    }),
+    row("a pack that cannot be read", CommitFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("cd app; git repack -adq; chmod 0 .git/objects/pack/*.pack");
+        app()
+    }),
+    row("HEAD's commit that cannot be read", CommitFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("cd app; id=$(git rev-parse HEAD); rest=${id#??}
+            chmod 0 .git/objects/${id%$rest}/$rest");
+        app()
+    }),
     row("a folder ~/.config that is closed", Works, Green, |lab| {
         lab.sh("mkdir -p .config; chmod 0 .config");
         app()
@@ -190,6 +225,50 @@ const FIXES: &[(&str, Result<(), &str>, fn(&Lab) -> Where)] = &[
             git config --global commit.gpgsign true
             git config --file more gpg.ssh.program /gone
             git config --global include.path ~/more");
+        app()
+    }),
+    ("core.bare, twice", Ok(()), |lab| {
+        lab.sh("cd app; git config --add core.bare true; git config --add core.bare true");
+        app()
+    }),
+    ("a git folder without write access", Ok(()), |lab| {
+        lab.sh("chmod -R a-w app/.git");
+        app()
+    }),
+    ("a log without write access", Ok(()), |lab| {
+        lab.sh("chmod a-w app/.git/logs/HEAD");
+        app()
+    }),
+    ("HEAD that cannot be read", Ok(()), |lab| {
+        lab.sh("chmod 0 app/.git/HEAD");
+        app()
+    }),
+    ("a pack that cannot be read", Ok(()), |lab| {
+        lab.sh("cd app; git repack -adq; chmod 0 .git/objects/pack/*.pack");
+        app()
+    }),
+    ("the user's configuration that cannot be read", Ok(()), |lab| {
+        lab.sh("git -C app config user.useConfigOnly true; chmod 0 .gitconfig");
+        app()
+    }),
+    ("a blank name in the clone", Ok(()), |lab| {
+        lab.sh("git -C app config user.name ''");
+        app()
+    }),
+    ("a blank author of the user", Ok(()), |lab| {
+        lab.sh("git config --global author.name ' '");
+        app()
+    }),
+    (
+        "a folder of patterns to ignore",
+        Err("`mv /home/coder/ignore /home/coder/ignore.away`"),
+        |lab| {
+            lab.sh("mkdir ignore; git config --global core.excludesFile ~/ignore");
+            app()
+        },
+    ),
+    ("an algorithm that git does not know", Err("which is set in `~/.gitconfig`"), |lab| {
+        lab.sh("git config --global fetch.negotiationAlgorithm foo");
         app()
     }),
     (
