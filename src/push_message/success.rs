@@ -4,6 +4,8 @@
 //! known, and git's failures are known with it. A fetch or a pull in another language may end in a
 //! sentence that nothing here knows: it proves a success only if every line of it is known.
 
+use std::collections::HashSet;
+
 use super::Cause;
 use super::language;
 use super::lines::{LineView, Lines, contains_in_order};
@@ -38,6 +40,16 @@ const FAILURES: [&str; 22] = [
 const MERGED: [&str; 4] =
     ["fast-forward", "merge made by the", "already up to date", "successfully rebased and updated"];
 
+/// What a push of the same references overcomes, once it goes through.
+const OVERCOME: [&str; 6] = [
+    "conflict (",
+    "automatic merge failed",
+    "error: could not apply",
+    "need to specify how to reconcile",
+    "not possible to fast-forward",
+    "would be overwritten by",
+];
+
 /// What the managers of hooks print where a commit failed, after which nothing was left to push.
 const COMMIT_FAILURES: [&str; 4] =
     ["hook id: ", "script failed", "hook failed", "hook exited with"];
@@ -59,16 +71,16 @@ const FAILURE_WORDS: [&str; 10] = [
 /// push that it accepts. `None`: that is not proven.
 pub(super) fn of(lines: &Lines) -> Option<Cause> {
     let (last, _) = lines.local().rev().find(|(_, line)| line.update)?;
+    let start = last_try(lines).unwrap_or_default();
     // a hook of the clone may have reported something before the push, which git then made
-    let first_update = lines.local().find(|(_, line)| line.text.starts_with("To "));
+    let first_update =
+        lines.local().find(|(number, line)| *number >= start && line.text.starts_with("To "));
     let first_update = first_update.map_or(0, |(number, _)| number);
     if lines.is_dry_run()
-        || lines.client_prints(&FAILURES)
+        || lines.client_prints_from(start, &FAILURES)
         || lines.client_prints_from(first_update, &["error:"])
         || lines.fails_abroad()
-        || lines
-            .local()
-            .any(|(_, line)| line.text.starts_with("! [") || line.text.starts_with("!\t"))
+        || lines.local().any(|(number, line)| number >= start && is_refusal(line.text))
     {
         return None;
     }
@@ -98,6 +110,47 @@ pub(super) fn of(lines: &Lines) -> Option<Cause> {
         every_line_is_known(lines) && !lines.local().any(|(at, line)| at > last && sends(&line))
     };
     is_whole.then_some(if is_pushed { Cause::None } else { Cause::Fetched })
+}
+
+/// The line of the last push, if it updated every reference that earlier pushes to the same URL
+/// could not, and nothing else failed before it.
+fn last_try(lines: &Lines) -> Option<usize> {
+    let (start, header) = lines.local().rev().find(|(_, line)| line.text.starts_with("To "))?;
+    let (mut above, mut refused, mut taken) = ("", HashSet::new(), HashSet::new());
+    for (number, line) in lines.local() {
+        if number > start {
+            taken.extend(line.update.then(|| destination(line.text)).flatten());
+        } else if line.text.starts_with("To ") || line.text.starts_with("From ") {
+            above = line.text;
+        } else if is_refusal(line.text) {
+            let same = above == header.text;
+            refused.insert(same.then(|| destination(line.text)).flatten()?);
+        } else {
+            let url = header.text.trim_start_matches("To ");
+            let of_this_push =
+                line.lower.starts_with("error: failed to push") && line.text.contains(url);
+            let contains = |words: &&str| contains_in_order(line.lower, words);
+            let fails = line.lower.starts_with("error:") && !above.is_empty()
+                || FAILURES.iter().any(contains);
+            if fails && !of_this_push && !OVERCOME.iter().any(contains) {
+                return None;
+            }
+        }
+    }
+    (!refused.is_empty() && refused.is_subset(&taken)).then_some(start)
+}
+
+fn is_refusal(line: &str) -> bool {
+    line.starts_with("! [") || line.starts_with("!\t")
+}
+
+/// The reference of the remote in a line about an update, with or without `--porcelain`.
+fn destination(line: &str) -> Option<&str> {
+    let name = match line.split_once(" -> ") {
+        Some((_, to)) => to.split_whitespace().next()?,
+        None => line.split('\t').find(|part| part.contains(":refs/"))?.rsplit_once(':')?.1,
+    };
+    Some(name.strip_prefix("refs/heads/").unwrap_or(name))
 }
 
 /// Whether the output is of a push that updated references.

@@ -820,6 +820,7 @@ proptest! {
 fn what_failed_in_the_end_did_not_go_through() {
     let pushed = "To github.com:acme/app.git\n   5268d5d..35f104a  HEAD -> main\n";
     let fetched = "From github.com:acme/app\n * branch            main       -> FETCH_HEAD\n   1111111..2222222  main -> origin/main\n";
+    let refused = "To github.com:acme/app.git\n ! [rejected]        main -> main (fetch first)\nerror: failed to push some refs to 'github.com:acme/app.git'\n";
     for (text, went_through) in [
         (pushed.to_owned(), true),
         (format!("lint: all good\n{pushed}branch 'main' set up to track 'origin/main'.\n"), true),
@@ -844,6 +845,20 @@ fn what_failed_in_the_end_did_not_go_through() {
             ),
             true,
         ),
+        (format!("{refused}{fetched}{pushed}"), true),
+        // another reference, another remote, or one of two
+        (format!("{refused}{pushed}").replace("HEAD -> main", "dev -> dev"), false),
+        (format!("{}{pushed}", refused.replace("acme", "fork")), false),
+        (
+            format!(
+                "{}{pushed}",
+                refused.replace("error:", " ! [rejected] b -> b (fetch first)\nerror:")
+            ),
+            false,
+        ),
+        (format!("{refused}fatal: unable to access 'https://h/r/': error\n{pushed}"), false),
+        (format!("fatal: unable to access 'https://h/r/': error\n{pushed}"), false),
+        (format!("{refused}{pushed}{refused}"), false),
         // of two push URLs the second is broken (git 2.47, as printed with LANGUAGE=de, fr and eo)
         (
             format!(
