@@ -63,10 +63,22 @@ const BYPASSES: [&str; 6] = [
 ];
 /// Before a list of what may have been the cause, as GitHub Desktop prints it below every failure.
 const REASONS: &str = "common reasons include:";
-/// How a line begins that git, ssh or the server prints. Other lines may be anything and are never
+/// How a line begins that git, Git LFS, ssh or the server prints. Other lines may be anything and are never
 /// quoted: a secret, or the advice about its key that `coder gitssh` prints whatever ssh failed of
 /// (coder/coder cli/gitssh.go).
-const SPEAKERS: [&str; 7] = ["fatal:", "error:", "warning:", "ssh:", "! [", "!\t", "git:"];
+const SPEAKERS: [&str; 10] = [
+    "fatal:",
+    "error:",
+    "warning:",
+    "ssh:",
+    "! [",
+    "!\t",
+    "git:",
+    // Git LFS
+    "lfs:",
+    "batch request:",
+    "batch response:",
+];
 /// Lines that say nothing about a push: what PowerShell adds to a program's standard error, helpers
 /// that could not store a credential, and the upstream that `git push -u` records, in languages
 /// whose letters would show a text in another language.
@@ -474,7 +486,9 @@ impl Lines {
 
     fn may_be_quoted(&self, number: usize) -> bool {
         let lower = self.lower(number);
-        !BYPASSES.iter().any(|bypass| lower.contains(bypass)) && !lower.contains("authorization:")
+        // Git LFS prints URLs that are signed
+        let secrets = ["authorization:", "signature=", "&sig="];
+        !BYPASSES.iter().chain(&secrets).any(|part| lower.contains(part))
     }
 
     /// Not progress, not a frame of `====`, not git's tail.
@@ -560,8 +574,9 @@ pub(super) fn contains_in_order(text: &str, phrase: &str) -> bool {
 }
 
 /// The line without its terminal escapes: git colours `error` and `hint`, and clears to the end of
-/// each `remote:` line.
+/// each `remote:` line. A byte order mark before it goes too.
 fn without_escapes(line: &str) -> Cow<'_, str> {
+    let line = line.trim_start_matches('\u{feff}');
     if !line.contains('\u{1b}') {
         return Cow::Borrowed(line);
     }
@@ -570,9 +585,14 @@ fn without_escapes(line: &str) -> Cow<'_, str> {
     while let Some(c) = chars.next() {
         if c != '\u{1b}' {
             text.push(c);
-        } else if chars.next() == Some('[') {
-            chars.by_ref().find(|c| ('@'..='~').contains(c));
+            continue;
         }
+        match chars.next() {
+            Some('[') => chars.by_ref().find(|c| ('@'..='~').contains(c)),
+            // a link
+            Some(']') => chars.by_ref().find(|c| matches!(c, '\u{7}' | '\\')),
+            _ => None,
+        };
     }
     Cow::Owned(text)
 }

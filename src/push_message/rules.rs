@@ -187,16 +187,11 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     client(
         Code::GitCloneBroken,
-        "an object or the index of the clone is missing or damaged",
+        "an object or the index of the clone is damaged",
         &[
             "fatal: loose object…is corrupt",
             "fatal: packed object…is corrupt",
             "error: inflate: data stream error",
-            "fatal: bad object ",
-            "fatal: unable to read tree ",
-            "fatal: missing blob object",
-            "fatal: missing tree object",
-            "error: could not read ",
             "sha1 checksum mismatch",
             "fatal: index file corrupt",
         ],
@@ -357,6 +352,9 @@ pub(super) const RULES: &[MessageRule] = &[
             "exceeded its lfs budget",
             "lfs…quota exceeded",
             "lfs: client error…http 507",
+            "insufficient server storage",
+            "bandwidth limit exceeded",
+            "got status 507 when uploading",
         ],
     ),
     rule(
@@ -367,12 +365,22 @@ pub(super) const RULES: &[MessageRule] = &[
     rule(
         Voice::LocalHook,
         Means::DeniedToUser,
-        &["lfs: authorization error", "batch response: authorization error"],
+        &[
+            "lfs: authorization error",
+            "batch response: authorization error",
+            "can not upload new objects to public fork",
+            "lfs: …from http 403",
+            "got status 403 when uploading",
+        ],
     ),
     rule(
         Voice::LocalHook,
         Means::NotFound,
-        &["batch response: repository or object not found", "lfs: repository or object not found"],
+        &[
+            "batch response: repository or object not found",
+            "lfs: repository or object not found",
+            "lfs: …from http 404",
+        ],
     ),
     rule(
         Voice::LocalHook,
@@ -382,6 +390,7 @@ pub(super) const RULES: &[MessageRule] = &[
         ),
         &[
             "batch response: authentication required",
+            "batch response: bad credentials",
             "batch response: git credentials for",
             "batch request: git credentials for",
             "lfs: authentication required",
@@ -423,8 +432,32 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     rule(
         Voice::LocalHook,
-        Means::Is(Code::PushServerError, "the server of Git LFS failed"),
-        &["fatal error: server error: http", "lfs: server error", "lfs: internal server error"],
+        Means::Is(Code::PushServerError, "the server of Git LFS failed, or limits requests"),
+        &[
+            "fatal error: server error",
+            "lfs: server error",
+            "lfs: internal server error",
+            "lfs: rate limit exceeded",
+            "batch response: rate limit exceeded",
+        ],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Needs(
+            Code::PushRuleViolation,
+            "somebody else has locked a file of Git LFS that the commits change",
+            "`git lfs locks` shows who: have them unlock it, or remove the change from the commits",
+        ),
+        &["cannot update locked files"],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Needs(
+            Code::PushHookDeclined,
+            "Git LFS is switched off for this repository on the server",
+            "the repository's admin switches Git LFS on, or the files go into the commits as they are",
+        ),
+        &["git lfs is disabled for this repository", "lfs is not enabled"],
     ),
     rule(
         Voice::LocalHook,
@@ -572,6 +605,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "project state…does not permit write",
             "push to an archived repository",
             "repository is restricted to read-only access",
+            "pushing '…' to copy '",
         ],
     ),
     about_ref(
@@ -617,7 +651,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "change existing tags on this project",
             "is protected from force push",
             "is protected from deletion",
-            "is protected and cannot be",
+            "is protected and ",
             "branch is protected",
             "only be modified through pull requests",
             "only pull requests can be used",
@@ -651,6 +685,9 @@ pub(super) const RULES: &[MessageRule] = &[
             "due to repository rule violations",
             // Gerrit
             "[remote rejected]…(commit …: ",
+            "same change-id in multiple changes",
+            "(invalid change-id)",
+            "(implicit merges detected)",
             "gitlab: commit message",
             "gitlab: commit must be",
             "gitlab: author's",
@@ -659,6 +696,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "gitlab: file name",
             "gitlab: you cannot push commits for",
             "gitlab: you can only push commits",
+            "during yaml metadata verification",
             "commit must be signed",
             "commits must be signed",
             "commits must have verified signatures",
@@ -712,6 +750,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "your ssh key must be at least",
             "disallowed ssh key or principal",
             "cannot find key: ",
+            "gogs: invalid key id",
             "public key:…owner…does not exist",
             "using ssh-rsa that is about to be deprecated",
         ],
@@ -722,6 +761,7 @@ pub(super) const RULES: &[MessageRule] = &[
         &[
             "deployment key is not associated with the requested repository",
             "public (deploy) key:…is not authorized",
+            "gogs: key access denied",
         ],
     ),
     rule(
@@ -850,6 +890,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "connection to proxy closed",
             "connection to proxy was closed",
             "proxy returned unexpected status",
+            "proxy requires authentication that",
         ],
     ),
     client(
@@ -860,6 +901,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "reset by unknown port 65535",
             // where it ended before ssh wrote the first line
             "to unknown port 65535: broken pipe",
+            // dropbear
+            "exited: failed running proxy command",
         ],
     ),
     client(
@@ -875,6 +918,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: the receiving end does not support push options",
             "fatal: the receiving end does not support --atomic push",
             "fatal: helper …does not support ",
+            "push-options not supported by remote",
         ],
     ),
     client(
@@ -898,6 +942,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: unable to look up ",
             // dropbear, PuTTY, libgit2, Go
             "exited: error resolving",
+            "exited: failed lookup",
             "gethostbyname: unknown host",
             "host does not exist",
             "failed to resolve address for",
@@ -1045,7 +1090,12 @@ pub(super) const RULES: &[MessageRule] = &[
             "unable_to_verify_leaf_signature",
             "unable_to_get_issuer_cert",
             "cert_has_expired",
-            "the ssl certificate is invalid",
+            "ssl certificate is invalid",
+            "ssl certificate issued for",
+            "ssl certificate signed by",
+            "ssl certificate was revoked",
+            "hostname does not match certificate",
+            "certificate is not trusted",
             "x509: ",
             "tls: failed to verify certificate",
             "error setting certificate",
@@ -1218,6 +1268,9 @@ pub(super) const RULES: &[MessageRule] = &[
                 "is not authorized to ",
                 "permission denied for ",
                 "job token not allowed",
+                "sufficient authorization for",
+                "not authorized to do this",
+                "denied update refs/…: forbidden",
                 "you are not authorized to access",
                 "vs30063",
                 "tf401027",
@@ -1237,6 +1290,7 @@ pub(super) const RULES: &[MessageRule] = &[
                 "over https is not allowed",
                 "only http(s) is allowed",
                 "fatal: w any…denied by",
+                "w access for …denied to ",
                 "[remote rejected]…(permission denied",
                 "(you are not allowed to",
                 "remote rejected the update of some refs",
@@ -1247,6 +1301,20 @@ pub(super) const RULES: &[MessageRule] = &[
     },
     // Bitbucket prints the word alone
     rule(Voice::Server, Means::DeniedToUser, &["forbidden\n"]),
+    client(
+        Code::PushLocalRef,
+        "the remote is a folder here, and there is no repository in it",
+        &["fatal: './…does not appear to be a git", "fatal: '../…does not appear to be a git"],
+    ),
+    rule(
+        Voice::Server,
+        Means::Needs(
+            Code::PushRepositoryNotFound,
+            "there is no repository at the path of the remote: on the server, or here, if the remote is a folder",
+            "`git remote --verbose` shows the remote: correct its path, or mount the folder",
+        ),
+        &["fatal: '/…does not appear to be a git repository"],
+    ),
     rule(
         Voice::Server,
         Means::NotFound,
@@ -1258,6 +1326,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "bad repo name",
             "gitea: invalid repo",
             "forgejo: invalid repo",
+            "gogs: invalid repo",
+            "fatal: invalid repo",
+            "remote error: invalid repo",
+            "repository owner does not exist",
             "repository wiki is disabled",
             "push to create is not enabled for",
             "no such app as",
@@ -1272,6 +1344,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "tf200016",
             "vs800075",
             "fatal: r any…denied by",
+            "r access for …denied to ",
             "fatal: '…/…does not appear to be a git repository",
             "fatal: '….git'…not a git archive",
             "project not found:",
@@ -1287,8 +1360,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: repository '…not found",
             "returned error: 404",
             "http code = 404",
-            "unexpected http status code: 404",
             "status code: 404",
+            "unexpected status 404",
             "http error: 404",
             "indicate success: 404",
         ],
@@ -1311,6 +1384,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "ssh: unable to authenticate",
             "attempted ssh-agent authentication, but",
             "error creating ssh agent",
+            "error connecting to ssh_auth_sock",
             "ssh agent requested but",
             "failed to authenticate ssh session",
             "error authenticating: …class=ssh",
@@ -1332,6 +1406,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: credential helper '…told us to quit",
             "fatal: credential value for ",
             "open the following url to authenticate with git",
+            "browser has been opened to authenticate with git",
             "coder was unable to handle this git request",
             "terminal prompts disabled",
             "failed to acquire username/password",
@@ -1350,6 +1425,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "git-receive-pack 401 (unauthorized)",
             "http code = 401",
             "status code: 401",
+            "unexpected status 401",
+            "unexpected authentication failure",
             "fatal: authentication required",
             "error: authentication required",
             "authentication required: ",
@@ -1401,7 +1478,7 @@ pub(super) const RULES: &[MessageRule] = &[
     server(
         Code::PushServerError,
         "the server asks for fewer requests",
-        &["rate limit", "too many requests", "too many concurrent"],
+        &["rate limit", "too many requests", "too many concurrent", "too many connections"],
     ),
     server(
         Code::PushServerError,
@@ -1421,6 +1498,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "http code = 403",
             "http 403 curl",
             "status code: 403",
+            "unexpected status 403",
             "authorization failed",
             // JGit, isomorphic-git, .NET, dulwich
             "git-receive-pack not permitted",
@@ -1507,6 +1585,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "upstream branch of your current branch does not match",
             "no such remote",
             "is not a valid push target",
+            "remote '…' does not exist",
+            "error: remote not found",
             "cannot be resolved to branch",
             "which is not the upstream of",
             "is not a git command",
@@ -1531,6 +1611,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "(atomic transaction failed)",
             "(reference does not exist)",
             "- refs/…: failed to update ref",
+            "command error on refs/…: failed to update ref",
             // JGit
             "lock_failure",
             "(lock failure",
@@ -1562,6 +1643,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "(needs force)",
             // go-git, libgit2, jj
             "non-fast-forward update",
+            "remote ref refs/…required to be ",
             "code=notfastforward",
             "rejected_nonfastforward",
             "rejected_remote_changed",
@@ -1581,6 +1663,18 @@ pub(super) const RULES: &[MessageRule] = &[
         Voice::Client,
         Means::TagExists,
         &["[rejected]…(already exists)", "would clobber existing tag"],
+    ),
+    // a pre-push hook may print it of a commit that only the server has
+    client(
+        Code::GitCloneBroken,
+        "an object of the clone is missing",
+        &[
+            "fatal: bad object ",
+            "fatal: unable to read tree ",
+            "fatal: missing blob object",
+            "fatal: missing tree object",
+            "fatal: revision walk setup failed",
+        ],
     ),
     rule(
         Voice::Client,
@@ -1684,12 +1778,7 @@ pub(super) const RULES: &[MessageRule] = &[
     client(
         Code::PushServerError,
         "the server failed",
-        &[
-            "returned error: 5",
-            "http code = 5",
-            "status code: 50",
-            "unexpected http status code: 50",
-        ],
+        &["returned error: 5", "http code = 5", "status code: 50", "unexpected status 50"],
     ),
     about_ref(
         Code::PushServerError,
@@ -1717,6 +1806,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "error in commit_refs",
             "communication breakdown with",
             "unpacker error",
+            "unpacking the sent packfile failed",
             "unpack failed",
             "index-pack abnormal exit",
             "insufficient permission for adding an object",
@@ -1762,6 +1852,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "closed by remote host",
             "connection closed by",
             "remote closed the connection",
+            "exited: timeout",
+            "exited: keepalive timeout",
             "unexpectedly closed network connection",
             "ssh: handshake failed",
             "rpc failed",
