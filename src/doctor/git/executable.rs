@@ -109,12 +109,15 @@ impl Programs<'_> {
     fn fault_within(&self, path: &Path, depth: usize) -> Option<StartFault> {
         // one that this user cannot read may start
         let start = file::head(path, START).ok()?;
-        // git has sh read a script whose interpreter is of another machine
+        // git has sh read a script whose interpreter is of another machine: that of a shell works
         let starts = |program: &str| {
+            let is_shell = SHELLS.iter().any(|shell| program.ends_with(&format!("/{shell}")));
             depth > 0
                 && self.find(program).is_some_and(|path| {
-                    let fault = self.fault_within(&path, depth - 1);
-                    matches!(fault, None | Some(StartFault::Machine))
+                    match self.fault_within(&path, depth - 1) {
+                        Some(StartFault::Machine) => is_shell,
+                        fault => fault.is_none(),
+                    }
                 })
         };
         match judge(&start, &starts, &|path| path.exists())? {
@@ -155,6 +158,10 @@ fn judge(
 ) -> Option<StartFault> {
     match start {
         [0x7f, b'E', b'L', b'F', ..] => of_elf(start, exists),
+        // macOS: mach-o/loader.h, mach-o/fat.h
+        [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => {
+            Some(StartFault::Machine)
+        }
         [b'#', b'!', ..] => of_first_line(start, starts),
         // git starts anything else by sh
         _ => None,
@@ -190,11 +197,20 @@ fn of_first_line(start: &[u8], starts: &dyn Fn(&str) -> bool) -> Option<StartFau
     if name != "env" {
         return None;
     }
+    if has_blank_option(argument) {
+        return Some(arguments());
+    }
     match started_by_env(argument) {
         Some(program) if program.contains([' ', '\t']) => Some(arguments()),
         Some(program) if !starts(program) => Some(StartFault::Interpreter(program.to_owned())),
         _ => None,
     }
+}
+
+/// env(1) takes a blank after its options for another one, which does not exist. Pure.
+fn has_blank_option(argument: &str) -> bool {
+    let options = argument.strip_prefix('-').and_then(|rest| rest.split_once([' ', '\t']));
+    options.is_some_and(|(options, _)| options.bytes().all(|it| b"i0v".contains(&it)))
 }
 
 /// What env(1) would start, which gets the rest of the first line as one argument and divides it
@@ -224,8 +240,12 @@ fn started_by_env(argument: &str) -> Option<&str> {
 fn of_elf(start: &[u8], exists: &dyn Fn(&Path) -> bool) -> Option<StartFault> {
     let is_64 = start.get(4) == Some(&2);
     // 1: the least significant byte is first, as on all machines that are known here
-    if MACHINES.is_empty() || start.len() < 64 {
+    if MACHINES.is_empty() {
         return None;
+    }
+    if start.len() < if is_64 { 64 } else { 52 } {
+        // it is cut
+        return Some(StartFault::Machine);
     }
     if start.get(5) != Some(&1)
         || !number(start, 18, 2)
@@ -298,6 +318,10 @@ mod tests {
             ("#!/usr/bin/env -S -u FOO node\n", interpreter("node")),
             ("#!/usr/bin/env -S A=1 sh -e\n", None),
             ("#!/usr/bin/env -i\n", None),
+            ("#!/usr/bin/env -i sh\n", arguments("-i sh")),
+            ("#!/usr/bin/env -iv sh -e\n", arguments("-iv sh -e")),
+            ("#!/usr/bin/env -iS sh\n", None),
+            ("#!/usr/bin/env -u sh\n", None),
             (&format!("#!{long}\n"), interpreter(&long[..FIRST_LINE - 2])),
         ] {
             assert_eq!(judged(text.as_bytes()), expected, "{text}");
@@ -327,6 +351,9 @@ mod tests {
         assert_eq!(judged(&elf(own, "/lib/ld.so")), None);
         assert_eq!(judged(&elf(own, "/lib/ld-musl.so")), gone);
         assert_eq!(judged(&elf(243, "/lib/ld.so")), Some(StartFault::Machine));
+        for other in [&b"\xcf\xfa\xed\xfe\x07"[..], b"\xca\xfe\xba\xbe", &elf(own, "/x")[..40]] {
+            assert_eq!(judged(other), Some(StartFault::Machine));
+        }
         for length in 0..elf(own, "/lib/ld.so").len() {
             judged(&elf(own, "/lib/ld-musl.so")[..length]);
         }

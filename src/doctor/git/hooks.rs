@@ -596,7 +596,7 @@ fn not_started(
         )
         .with([Evidence::foreign("argument", text)]),
         StartFault::Machine => fail(
-            "a hook is a program for another kind of processor, so git cannot run it",
+            "a hook is a program for another kind of machine, or cut, so git cannot run it",
             whose,
             "install the program for this machine: `uname -m` names it",
         ),
