@@ -10,6 +10,7 @@ use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::effective_config::EffectiveConfig;
+use crate::process::Output;
 
 /// So many files are converted, of no more than so many bytes each.
 const FILES: usize = 100;
@@ -27,7 +28,10 @@ pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Op
         // the next `git add` is about these
         let others = of(&["--others", "--exclude-standard"], &|_| true);
         let is_next = others.or_else(|| of(&["--cached"], &is_changed));
-        is_next.map(|said| (said, true)).or_else(|| Some((of(&["--cached"], &|_| true)?, false)))
+        is_next.map(|said| (said, true)).or_else(|| {
+            let said = of(&["--cached"], &|_| true)?;
+            Some((said, concerns_all(context, layout, encoding)))
+        })
     });
     let (said, is_next) = asked?;
     let make = if is_next { Judgement::fail } else { Judgement::warn };
@@ -38,6 +42,32 @@ pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Op
     Some(judgement.with([Evidence::foreign("git said", &said)]))
 }
 
+/// Whether the attribute is given to all files, and git converts none of the first of them.
+fn concerns_all(context: &Context, layout: &Layout, encoding: &str) -> bool {
+    const SAMPLE: usize = 5;
+    let list = |pathspec: &str| {
+        let list = ["ls-files", "-z", "--deduplicate", "--cached", "--", pathspec];
+        git(context, Some(&layout.top), &list).map(|output| output.stdout).unwrap_or_default()
+    };
+    let of_encoding = list(&pathspec(encoding));
+    let is_refused = |file: &str| {
+        let converted = git(context, Some(&layout.top), &["hash-object", "--", file]);
+        converted.is_ok_and(|output| error(&output).is_some())
+    };
+    let has_content = |file: &&str| {
+        let metadata = layout.top.join(file).symlink_metadata();
+        metadata.is_ok_and(|it| it.is_file() && it.len() <= SIZE && it.len() > 0)
+    };
+    let mut files = of_encoding.split_terminator('\0').filter(has_content).take(SAMPLE);
+    of_encoding == list(":(top)") && files.all(is_refused)
+}
+
+/// The files that have the encoding, and no filter.
+fn pathspec(encoding: &str) -> String {
+    let value = if encoding.is_empty() { String::new() } else { format!("={encoding}") };
+    format!(":(top,attr:{ENCODING}{value} !filter)")
+}
+
 /// What git prints when it converts those of the files that have the encoding, and no filter.
 fn refusal(
     context: &Context,
@@ -46,8 +76,7 @@ fn refusal(
     files: &[&str],
     is_asked: &dyn Fn(&Metadata) -> bool,
 ) -> Option<String> {
-    let value = if encoding.is_empty() { String::new() } else { format!("={encoding}") };
-    let pathspec = format!(":(top,attr:{ENCODING}{value} !filter)");
+    let pathspec = pathspec(encoding);
     let list = [&["ls-files", "-z", "--deduplicate"], files, &["--", &pathspec]].concat();
     let listed = git(context, Some(&layout.top), &list).ok()?;
     let is_small = |file: &&str| {
@@ -60,7 +89,11 @@ fn refusal(
         return None;
     }
     let output = git(context, Some(&layout.top), &[&["hash-object", "--"], &files[..]].concat());
-    let output = output.ok()?;
+    error(&output.ok()?)
+}
+
+/// Pure.
+fn error(output: &Output) -> Option<String> {
     let mut lines = output.stderr.lines();
     let is_error = |line: &&str| line.starts_with("error: ") || line.starts_with("fatal: ");
     lines.find(is_error).map(str::to_owned)
