@@ -7,13 +7,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, statvfs, statx};
 use rustix::io::Errno;
 
 use super::access as permissions;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
+use super::unfinished;
 use super::unpushed::{self, Unreadable};
 use super::{
     Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
@@ -61,10 +62,12 @@ struct ObservedClone {
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
+    /// The work tree, where this user may not write into it.
+    sealed_top: Option<PathBuf>,
     locks: Vec<LeftLock>,
     unfinished: Option<&'static str>,
-    /// MERGE_HEAD names something else than commits.
-    is_merge_broken: bool,
+    /// A file of unfinished work that names no commit.
+    without_commit: Option<&'static str>,
     sandbox: Option<&'static str>,
 }
 
@@ -92,6 +95,8 @@ struct Unwritable {
     is_read_only: bool,
     /// Only some of the folders of objects: some commits work.
     is_partial: bool,
+    /// It is immutable, or a mount of its own: nobody may rename another file over it.
+    is_pinned: bool,
 }
 
 pub fn clone(context: &Context) -> Vec<Judgement> {
@@ -217,6 +222,12 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let alternate_gone = alternate_gone(&layout.common);
     let head = ask_head(context, folder, alternate_gone.is_some());
     let is_read = head.as_ref().is_ok_and(|output| output.status.success());
+    let is_unborn = head.as_ref().is_ok_and(|it| it.stderr.contains("bad revision 'HEAD'"));
+    let mut unwritable = unwritable(layout, keeps_logs);
+    if let Some(found) = &mut unwritable {
+        // the objects that each commit reads are among them
+        found.is_partial &= is_read || is_unborn;
+    }
     let of_branch = || super::of_head(context)?.object_type().map(str::to_owned);
     // of a commit that is checked out without a branch
     let of_head = || {
@@ -252,14 +263,17 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         missing,
         unpushable,
         alternate_gone,
-        unwritable: unwritable(layout, keeps_logs),
-        is_full: statvfs(&layout.common).is_ok_and(|stat| {
-            stat.f_bavail.saturating_mul(stat.f_frsize) < FREE_SPACE
-                || (stat.f_files > 0 && stat.f_favail == 0)
+        unwritable,
+        is_full: [layout.common.clone(), layout.common.join("objects")]
+            .iter()
+            .any(|it| is_full(it)),
+        sealed_top: Some(layout.top.clone()).filter(|top| {
+            let error = access(top, Access::WRITE_OK).err();
+            error.is_some_and(|errno| matches!(errno, Errno::ACCESS | Errno::ROFS))
         }),
         locks: locks::left(layout),
-        unfinished: unfinished(layout),
-        is_merge_broken: is_merge_broken(context, layout),
+        unfinished: unfinished::unfinished(layout),
+        without_commit: unfinished::without_commit(context, layout),
         sandbox: sandbox(context),
         layout: layout.clone(),
     }
@@ -415,16 +429,28 @@ fn unwritable(layout: &Layout, keeps_logs: bool) -> Option<Unwritable> {
         denied.find_map(|(path, errno)| Some((path, errno?)))
     });
     if let Some((path, errno)) = found {
-        return Some(Unwritable { path, is_read_only: errno == Errno::ROFS, is_partial: false });
+        let is_read_only = errno == Errno::ROFS;
+        return Some(Unwritable { path, is_read_only, is_partial: false, is_pinned: false });
     }
     let branch = layout.branch().map(|branch| common.join(branch));
     let replaced = [git.join("index"), common.join("reftable/tables.list")].into_iter();
-    if let Some(path) = replaced.chain(branch).find(|path| is_kept_by_sticky_folder(path)) {
-        return Some(Unwritable { path, is_read_only: false, is_partial: false });
+    for path in replaced.chain(branch) {
+        let is_pinned = is_pinned(&path);
+        if is_pinned || is_kept_by_sticky_folder(&path) {
+            return Some(Unwritable { path, is_read_only: false, is_partial: false, is_pinned });
+        }
     }
     let refusing = folders.iter().filter(|folder| refused(folder).is_some()).count();
     let path = folders.iter().find(|folder| refused(folder).is_some())?.clone();
-    Some(Unwritable { path, is_read_only: false, is_partial: refusing < folders.len() })
+    let is_partial = refusing < folders.len();
+    Some(Unwritable { path, is_read_only: false, is_partial, is_pinned: false })
+}
+
+/// Whether nobody may rename another file over it (statx(2)).
+fn is_pinned(path: &Path) -> bool {
+    let pins = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND | StatxAttributes::MOUNT_ROOT;
+    let stat = statx(CWD, path, AtFlags::empty(), StatxFlags::TYPE);
+    stat.is_ok_and(|it| (it.stx_attributes & it.stx_attributes_mask).intersects(pins))
 }
 
 /// The folder of packs, and the packs, up to a number that no clone in order has.
@@ -446,6 +472,13 @@ fn is_kept_by_sticky_folder(path: &Path) -> bool {
     let (Some(folder), Ok(file)) = (folder, path.symlink_metadata()) else { return false };
     let is_own = |metadata: &Metadata| metadata.uid() == user.as_raw();
     folder.mode() & 0o1000 != 0 && !user.is_root() && !is_own(&folder) && !is_own(&file)
+}
+
+fn is_full(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|stat| {
+        stat.f_bavail.saturating_mul(stat.f_frsize) < FREE_SPACE
+            || (stat.f_files > 0 && stat.f_favail == 0)
+    })
 }
 
 /// The path, or the nearest folder above it that is there, where git would make it.
@@ -480,18 +513,6 @@ fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
     })
 }
 
-/// git's own files for work that waits for the user (git-status(1)).
-fn unfinished(layout: &Layout) -> Option<&'static str> {
-    const MARKS: &[(&str, &str)] = &[
-        ("MERGE_HEAD", "a merge"),
-        ("CHERRY_PICK_HEAD", "a cherry-pick"),
-        ("REVERT_HEAD", "a revert"),
-        ("rebase-merge", "a rebase"),
-        ("rebase-apply", "a rebase or `git am`"),
-    ];
-    MARKS.iter().find(|(name, _)| layout.git.join(name).exists()).map(|(_, what)| *what)
-}
-
 /// The value in the clone's own files: git reads some keys from these alone, before anything else
 /// and without what they include (setup.c, read_repository_format).
 fn in_own_file<'c>(
@@ -506,22 +527,6 @@ fn in_own_file<'c>(
         own.iter().find(|own| file::is_same(own, &file)).map(|own| (value, own.clone()))
     });
     of_own.last()
-}
-
-/// `git commit` reads each line as the name of a commit.
-fn is_merge_broken(context: &Context, layout: &Layout) -> bool {
-    const MOST: usize = 16;
-    let path = layout.git.join("MERGE_HEAD");
-    if path.symlink_metadata().is_err() {
-        return false;
-    }
-    let is_readable = path.is_file() && access(&path, Access::READ_OK).is_ok();
-    let is_broken = |line: &str| {
-        let commit = format!("{line}^{{commit}}");
-        let answer = super::ask(context, &["rev-parse", "--verify", "--quiet", &commit]);
-        line.starts_with('-') || answer.is_ok_and(|output| !output.status.success())
-    };
-    !is_readable || file::text(&path).lines().take(MOST).any(is_broken)
 }
 
 /// The agent's sandbox, by the variable that it sets.
@@ -642,13 +647,8 @@ fn judge(observed: &ObservedClone) -> Judgement {
         return broken(summary, Fix::run(argv, fix))
             .with([Evidence::foreign("upstream", upstream)]);
     }
-    if observed.is_merge_broken {
-        let top = layout.top.display().to_string();
-        let summary =
-            "a merge is unfinished, and MERGE_HEAD names no commit, so every commit fails";
-        let argv = ["git", "-C", &top, "merge", "--quit"];
-        let fix = "forget the merge; the index and the files stay as they are";
-        return broken(summary, Fix::run(argv, fix));
+    if let Some(file) = observed.without_commit {
+        return unfinished::not_finishable(file, layout);
     }
     let missing = observed.missing.as_ref().map(of_missing);
     let is_failure = |judgement: &Judgement| judgement.status == CheckStatus::Fail;
@@ -682,6 +682,13 @@ fn judge(observed: &ObservedClone) -> Judgement {
             format!("{what} is unfinished here"),
             Fix::report("`git status` shows what is left: finish it, or abort it if it is yours"),
         );
+    }
+    if let Some(top) = &observed.sealed_top {
+        let summary = "this user cannot write the folder of the work tree, although git can write \
+                       its own: files cannot be added or replaced there";
+        let fix = "mount the whole clone writable, or change its owner to this user";
+        return Judgement::warn(Code::GitCloneUnwritable, summary, Fix::report(fix))
+            .with([Evidence::new("path", top.display().to_string())]);
     }
     Judgement::pass("git can read and write the clone")
 }
@@ -922,6 +929,15 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
             "some folders of git's objects cannot be written, so some commits fail",
             none(),
         )),
+        (Unwritable { is_pinned: true, .. }, _) => Judgement::fail(
+            Code::GitCloneUnwritable,
+            "git cannot replace one of its files, so no commit can be made",
+            Fix::report(format!(
+                "mount its folder instead of the file alone, or remove the attribute that `lsattr \
+                 {0}` shows: `sudo chattr -ia {0}`",
+                shell(&found.path)
+            )),
+        ),
         (_, Some(_)) => Judgement::fail(
             Code::GitCloneUnwritable,
             "the agent's sandbox does not let git write its own folder, so no commit can be made",
@@ -997,9 +1013,10 @@ mod tests {
             alternate_gone: None,
             unwritable: None,
             is_full: false,
+            sealed_top: None,
             locks: Vec::new(),
             unfinished: None,
-            is_merge_broken: false,
+            without_commit: None,
             sandbox: None,
         }
     }
@@ -1032,7 +1049,8 @@ mod tests {
             may_be_held: live,
         };
         let unwritable = |is_partial| {
-            Some(Unwritable { path: "/app/.git".into(), is_read_only: false, is_partial })
+            let path = "/app/.git".into();
+            Some(Unwritable { path, is_read_only: false, is_partial, is_pinned: false })
         };
         let fail = |code| (CheckStatus::Fail, Some(code));
         let seen = |change: &dyn Fn(&mut ObservedClone)| {
@@ -1048,7 +1066,10 @@ mod tests {
         );
         let tag = seen(&|seen| seen.head_type = Some("tag".to_owned()));
         assert_eq!(tag, fail(Code::GitCloneBroken));
-        assert_eq!(seen(&|seen| seen.is_merge_broken = true), fail(Code::GitCloneBroken));
+        assert_eq!(
+            seen(&|seen| seen.without_commit = Some("MERGE_HEAD")),
+            fail(Code::GitCloneBroken)
+        );
         let other_top = Some(("/x".into(), "/app/.git/config".into()));
         assert_eq!(seen(&|seen| seen.other_top = other_top.clone()), fail(Code::GitCloneBroken));
         for damage in [

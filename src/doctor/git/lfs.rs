@@ -70,7 +70,8 @@ fn judge(context: &Context) -> Judgement {
     let Some(endpoint) = endpoint(&listed) else {
         return Judgement::skip("the files of git-lfs go to no server over HTTPS");
     };
-    if !(has_files && is_set_up) && !needs_locks(endpoint.url, config) {
+    let is_sent = has_files && is_set_up;
+    if !is_sent && !needs_locks(endpoint.url, config) {
         return Judgement::skip("no file of this clone belongs in git-lfs, and no lock is needed");
     }
     let judgement = match GitUrl::parse(endpoint.url) {
@@ -217,7 +218,7 @@ mod tests {
             (other, "lfs.locksverify\ntrue", true),
             (github, "lfs.locksverify\nfalse", false),
         ] {
-            let config = EffectiveConfig::parse(&format!("local\0file:.git/config\0{entry}\0"));
+            let config = EffectiveConfig::parse(format!("local\0file:.git/config\0{entry}\0"));
             assert_eq!(needs_locks(endpoint, &config), expected, "{endpoint} {entry}");
         }
     }

@@ -25,6 +25,7 @@ pub mod script;
 pub mod setting;
 mod shell;
 mod signing;
+mod unfinished;
 mod unpushed;
 pub mod way;
 

@@ -225,17 +225,19 @@ fn misplaced(layout: &Layout, keeps_logs: bool) -> Option<PathBuf> {
     let branch = layout.branch().filter(|_| !is_table).map(|name| common.join("logs").join(name));
     let logs = Some(git.join("logs/HEAD")).filter(|_| !is_table).into_iter().chain(branch);
     let logs = || logs.filter(|_| keeps_logs).find_map(|log| in_the_way(&log));
-    link.or(message).or_else(logs)
+    let name = layout.branch().filter(|_| !is_table).map(|name| common.join(name));
+    let head = || in_the_way(&name?);
+    link.or(message).or_else(head).or_else(logs)
 }
 
 /// A folder with files, or a file where one of the folders above is to be. git removes folders
 /// that are empty.
-fn in_the_way(log: &Path) -> Option<PathBuf> {
-    if log.is_dir() {
-        return has_files(log).then(|| log.to_owned());
+fn in_the_way(file: &Path) -> Option<PathBuf> {
+    if file.is_dir() {
+        return has_files(file).then(|| file.to_owned());
     }
-    let nearest = log.ancestors().find(|path| path.symlink_metadata().is_ok())?;
-    (nearest != log && !nearest.is_dir()).then(|| nearest.to_owned())
+    let nearest = file.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    (nearest != file && !nearest.is_dir()).then(|| nearest.to_owned())
 }
 
 fn has_files(folder: &Path) -> bool {

@@ -64,6 +64,12 @@ const REPORTED: &[Row] = &[
                 dd if=/dev/zero of=/srv/small/fill bs=1k 2>/dev/null || true");
         at("/srv/small/app")
     }),
+    row("60 that of its objects is full", AddFails, Fails("home-disk-full"), |lab| {
+        lab.sh("rm -rf /srv/small/*; mv app/.git/objects /srv/small/objects
+                ln -s /srv/small/objects app/.git/objects
+                dd if=/dev/zero of=/srv/small/fill bs=1k 2>/dev/null || true");
+        app()
+    }),
     row("68 sha256 for a remote of sha1", NotTried, Fails("git-clone-broken"), |lab| {
         lab.sh("git init -q --object-format=sha256 new; cd new
                 git remote add origin git@github.com:o/app.git; echo 1 >f; git add f

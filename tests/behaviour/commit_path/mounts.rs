@@ -1,6 +1,6 @@
 //! Clones on mounts, and of another user: made outside of the sandbox, and mounted into it.
 
-use super::Doctor::{Fails, Green};
+use super::Doctor::{Fails, Green, Warns};
 use super::Git::{AddFails, CommitFails, Works};
 use super::{Row, at, row, run};
 use crate::support::{is_inside, sandbox_with, skip};
@@ -41,6 +41,16 @@ const READ_ONLY: &[Row] = &[
     row("the worktree of a clone whose .git is writable", Works, Green, |_| {
         at("/srv/mounts/writable")
     }),
+    row("all but .git is read-only", CommitFails, Warns("git-clone-unwritable"), |_| {
+        at("/srv/mounts/files")
+    }),
+    row("the index is a mount of its own", AddFails, Fails("git-clone-unwritable"), |_| {
+        at("/srv/mounts/index")
+    }),
+    row("the branch is a mount of its own", CommitFails, Fails("git-clone-unwritable"), |_| {
+        at("/srv/mounts/branch")
+    }),
+    row("the clone and .git are mounts", Works, Green, |_| at("/srv/mounts/both")),
 ];
 
 #[test]
@@ -60,6 +70,9 @@ fn read_only_mounts() {
     let (read_only, sealed, shared) = (clone("read-only"), clone("sealed"), clone("shared"));
     let worktree = Path::new(&shared).with_file_name("worktree").display().to_string();
     let writable = clone("writable");
+    let (files, index, branch, both) =
+        (clone("files"), clone("index"), clone("branch"), clone("both"));
+    let head = ".git/refs/heads/branch";
     let arguments = [
         ["--ro-bind", &read_only, "/srv/mounts/read-only"],
         ["--bind", &sealed, "/srv/mounts/sealed"],
@@ -72,6 +85,14 @@ fn read_only_mounts() {
         ],
         ["--bind", &worktree, "/srv/mounts/worktree"],
         ["--bind", &writable, "/srv/mounts/writable"],
+        ["--ro-bind", &files, "/srv/mounts/files"],
+        ["--bind", &format!("{files}/.git"), "/srv/mounts/files/.git"],
+        ["--bind", &index, "/srv/mounts/index"],
+        ["--bind", &format!("{index}/.git/index"), "/srv/mounts/index/.git/index"],
+        ["--bind", &branch, "/srv/mounts/branch"],
+        ["--bind", &format!("{branch}/{head}"), &format!("/srv/mounts/branch/{head}")],
+        ["--bind", &both, "/srv/mounts/both"],
+        ["--bind", &format!("{both}/.git"), "/srv/mounts/both/.git"],
     ];
     sandbox_with(&arguments.concat(), |ws| run(ws, READ_ONLY));
 }
