@@ -111,14 +111,32 @@ impl Layout {
         Self { top: top.to_owned(), git: git.to_owned(), common: git.to_owned(), defect }
     }
 
-    /// The branch that HEAD names: `refs/heads/main`.
+    /// The branch of HEAD: `refs/heads/main`.
     pub fn branch(&self) -> Option<String> {
-        let head = self.git.join("HEAD");
-        if let Ok(target) = head.read_link() {
-            return Some(target.to_str()?.to_owned()).filter(|name| name.starts_with("refs/"));
-        }
-        Some(line(&head)?.strip_prefix("ref:")?.trim().to_owned())
+        self.branches().pop()
     }
+
+    /// The branch that HEAD names. Where that one names another, this follows, and is the one that
+    /// git works on.
+    pub fn branches(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut at = self.git.join("HEAD");
+        while let Some(name) = named_ref(&at).filter(|_| names.len() < SYMBOLIC_REFS) {
+            at = self.common.join(&name);
+            names.push(name);
+        }
+        names
+    }
+}
+
+/// More refs that name another one are not followed (git's refs.c, SYMREF_MAXDEPTH).
+pub const SYMBOLIC_REFS: usize = 5;
+
+/// The ref that a symbolic ref names; in old clones that is a link.
+fn named_ref(path: &Path) -> Option<String> {
+    let target = path.read_link().ok().and_then(|target| Some(target.to_str()?.to_owned()));
+    let linked = target.filter(|name| name.starts_with("refs/"));
+    linked.or_else(|| Some(line(path)?.strip_prefix("ref:")?.trim().to_owned()))
 }
 
 /// The git folder that GIT_DIR may name by this path. `None`: git takes it for none.
@@ -193,6 +211,9 @@ mod tests {
         write("detached/.git/HEAD", "0123456789012345678901234567890123456789\n");
         write("odd/.git/HEAD", "main\n");
         write("long/.git/HEAD", &format!("ref: refs/heads/{}b\n", "a/".repeat(500_000)));
+        write("alias/.git/HEAD", "ref: refs/heads/main\n");
+        write("alias/.git/config", "");
+        write("alias/.git/refs/heads/main", "ref: refs/heads/real\n");
         write("bare.git/HEAD", "ref: refs/heads/main\n");
         write("bare.git/objects/x", "");
         write("bare.git/refs/x", "");
@@ -218,6 +239,7 @@ mod tests {
             ),
             ("headless", "headless/.git", "headless/.git", None, Some(Defect::Head)),
             ("detached", "detached/.git", "detached/.git", None, None),
+            ("alias", "alias/.git", "alias/.git", Some("refs/heads/real"), None),
             ("odd", "odd/.git", "odd/.git", None, Some(Defect::Head)),
             ("long", "long/.git", "long/.git", None, Some(Defect::Head)),
             ("file", "file/.git", "file/.git", None, Some(Defect::GitFile)),

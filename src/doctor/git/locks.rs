@@ -38,7 +38,8 @@ pub fn left(layout: &Layout) -> Vec<LeftLock> {
         paths.push(layout.common.join("reftable/tables.list.lock"));
     } else {
         paths.push(layout.git.join("HEAD.lock"));
-        paths.extend(layout.branch().map(|name| layout.common.join(format!("{name}.lock"))));
+        let lock = |name| layout.common.join(format!("{name}.lock"));
+        paths.extend(layout.branches().into_iter().map(lock));
     }
     let found = |path: PathBuf| {
         let metadata = path.symlink_metadata().ok()?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::layout::Layout;
+use super::layout::{Layout, SYMBOLIC_REFS};
 use crate::git_cli::remotes::MOST_REFS;
 use crate::resource::file::{self, Kind};
 
@@ -112,9 +112,6 @@ fn table_gone(layout: &Layout) -> Option<PathBuf> {
         tables.find(|table| !table.exists())
     })
 }
-
-/// More refs that name another one are not followed (git's refs.c, SYMREF_MAXDEPTH).
-const SYMBOLIC_REFS: usize = 5;
 
 /// The file of the current branch, where it leads to no commit: a power loss leaves it empty, and
 /// refs or links may lead back to themselves.

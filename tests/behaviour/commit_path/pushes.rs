@@ -2,7 +2,7 @@
 
 use super::Doctor::{Fails, Green, NoFailure, Unknown, Warns};
 use super::Git::{CommitFails, PushFails, Works};
-use super::{Row, app, at, row, run};
+use super::{Doctor, Row, app, at, row, run};
 use crate::support::sandbox;
 
 /// Another clone pushes a commit.
@@ -14,6 +14,8 @@ const SUBMODULE: &str =
     cd app; git submodule add -q /home/coder/sub.git sub; git commit -qm sub; git push -q
     cd sub; git switch -q main; echo y >y; git add y; git commit -qm y; cd ..
     git add sub; git commit -qm bump";
+
+const NO_TARGET: Doctor = Warns("push-target-none");
 
 const ROWS: &[Row] = &[
     row("the remote's branch was fetched", PushFails, Warns("push-non-fast-forward"), |lab| {
@@ -239,6 +241,20 @@ const ROWS: &[Row] = &[
     row("the branch is another name of one", Works, NoFailure, |lab| {
         lab.sh("cd app; git symbolic-ref refs/heads/alias refs/heads/main; git switch -q alias
             git config push.default current");
+        app()
+    }),
+    row("the branch is another name of one without upstream", PushFails, NO_TARGET, |lab| {
+        lab.sh("cd app; git branch real; git symbolic-ref refs/heads/main refs/heads/real");
+        app()
+    }),
+    row("it is another name of one with an upstream", Works, Green, |lab| {
+        lab.sh("cd app; git switch -qc real; git push -qfu origin real; git switch -q main
+            git symbolic-ref refs/heads/main refs/heads/real");
+        app()
+    }),
+    row("the lock of the other branch is left", CommitFails, Fails("git-lock-left"), |lab| {
+        lab.sh("cd app; git branch real; git symbolic-ref refs/heads/main refs/heads/real
+            touch -d yesterday .git/refs/heads/real.lock");
         app()
     }),
 ];
