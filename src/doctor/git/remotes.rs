@@ -166,7 +166,9 @@ fn judge(
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     let judge = |push: GitUrl| {
         let (name, top) = (&*remote.name, clone.top());
-        judge_push(&PushRemote { name, place, top, fetch: &fetch, push: &push, stored }, keyed)
+        let is_only = remote.push.len() == 1;
+        let push = PushRemote { name, place, top, fetch: &fetch, push: &push, is_only, stored };
+        judge_push(&push, keyed)
     };
     pushes.filter_map(judge).max_by_key(|outcome| outcome.status)
 }
@@ -200,13 +202,21 @@ struct PushRemote<'a> {
     top: &'a Path,
     fetch: &'a GitUrl,
     push: &'a GitUrl,
+    /// It pushes to no other place.
+    is_only: bool,
     /// As in the configuration, before any rule.
     stored: Option<&'a GitUrl>,
 }
 
+/// Whether both are repositories of one server: another server may have the same one. Pure.
+fn is_beside(fetch: &GitUrl, push: &GitUrl) -> bool {
+    let (fetch, push) = (fetch.repository(), push.repository());
+    fetch.zip(push).is_some_and(|(fetch, push)| fetch.host() == push.host())
+}
+
 /// `None`: it does not concern a repository with a key. Pure.
 fn judge_push(remote: &PushRemote, keyed: &[&Repository]) -> Option<Judgement> {
-    let PushRemote { name, place, top, fetch, push, stored } = *remote;
+    let PushRemote { name, place, top, fetch, push, is_only, stored } = *remote;
     let known = |url: &GitUrl| {
         let named = url.repository()?;
         keyed.iter().find(|known| is_of(known, named))
@@ -217,19 +227,27 @@ fn judge_push(remote: &PushRemote, keyed: &[&Repository]) -> Option<Judgement> {
         return Some(warning.about(format!("{push} ({place})")));
     }
     let repository = known(push).or_else(|| known(fetch)).or_else(|| known(stored?))?;
+    let is_elsewhere = match (known(fetch), known(push)) {
+        (Some(fetched), Some(pushed)) => fetched != pushed,
+        _ => is_beside(fetch, push),
+    };
     let outcome = match () {
         () if known(push).is_none() && known(fetch).is_none() => Judgement::fail(
             Code::RemoteReversed,
             "an insteadOf rule rewrites the remote to another repository",
             Fix::report(REMOVE_RULE),
         ),
-        () if known(push).is_none() => {
+        () if known(push).is_none() || push.transport().is_ssh() && is_elsewhere => {
             let say = "set the push URL, if this is not intended";
-            Judgement::warn(
-                Code::RemotePushElsewhere,
-                "pushes go to another repository than fetches",
-                set_url(top, name, &repository.to_ssh(), true, say),
-            )
+            let fix = match known(fetch) {
+                Some(fetched) if is_only => set_url(top, name, &fetched.to_ssh(), true, say),
+                Some(_) => Fix::report(format!(
+                    "{say}: `git remote set-url --delete --push REMOTE URL` removes one of several"
+                )),
+                None => Fix::report(format!("{say}: `git remote -v` shows both")),
+            };
+            let summary = "pushes go to another repository than fetches";
+            Judgement::warn(Code::RemotePushElsewhere, summary, fix)
         }
         () if push.transport().is_ssh() => Judgement::pass("pushes go over SSH"),
         () if stored.is_some_and(|stored| stored.transport().is_ssh()) => Judgement::fail(
@@ -252,7 +270,9 @@ mod tests {
         const SSH: &str = "git@github.com:o/app.git";
         const HTTPS: &str = "https://github.com/o/app.git";
         const OTHER: &str = "git@github.com:o/other.git";
-        let app = GitUrl::parse(SSH).unwrap().repository().unwrap().clone();
+        const TWO: &str = "git@github.com:o/two.git";
+        let [app, two] =
+            [SSH, TWO].map(|it| GitUrl::parse(it).unwrap().repository().unwrap().clone());
         let url = |text: &str| GitUrl::parse(text).unwrap();
         for (stored, fetch, push, code) in [
             (Some(SSH), SSH, SSH, Some(None)),
@@ -263,6 +283,12 @@ mod tests {
             (Some(SSH), SSH, HTTPS, Some(Some(Code::RemoteReversed))),
             (Some(SSH), OTHER, OTHER, Some(Some(Code::RemoteReversed))),
             (Some(SSH), SSH, OTHER, Some(Some(Code::RemotePushElsewhere))),
+            (Some(SSH), SSH, TWO, Some(Some(Code::RemotePushElsewhere))),
+            (Some(SSH), SSH, "https://github.com/o/two", Some(Some(Code::RemoteReversed))),
+            (Some(SSH), HTTPS, "ssh://git@ssh.github.com:443/O/App", Some(None)),
+            // a fork, and a mirror of another server
+            (Some(OTHER), OTHER, SSH, Some(Some(Code::RemotePushElsewhere))),
+            (None, "https://mirror.example.com/o/app", SSH, Some(None)),
             (Some(OTHER), OTHER, OTHER, None),
             (None, OTHER, OTHER, None),
             (
@@ -279,9 +305,10 @@ mod tests {
                 top: Path::new("/h/app"),
                 fetch: &fetch,
                 push: &push,
+                is_only: true,
                 stored: stored_url.as_ref(),
             };
-            let judgement = judge_push(&remote, &[&app]);
+            let judgement = judge_push(&remote, &[&app, &two]);
             assert_eq!(judgement.map(|it| it.code), code, "{stored:?} {fetch} {push}");
         }
     }

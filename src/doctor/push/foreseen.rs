@@ -56,6 +56,13 @@ impl ForeseenPush<'_> {
 
     fn git(&self, place: Place, arguments: &[&str]) -> Completed {
         let mut git = git_cli::command(place);
+    /// Where the remote fetches from.
+    pub fn fetch(&self) -> Option<&str> {
+        let mut remotes = self.clone.remotes().iter();
+        let named = remotes.find(|remote| remote.name == self.remote);
+        named.map(|remote| &*remote.fetch)
+    }
+
         git.args(arguments);
         process::run_within(Bounds::OBJECTS, git, self.context.deadline(PATIENCE))
     }

@@ -270,7 +270,7 @@ fn question(
     if let Some(judgement) = git::forbids_ssh(context, clones) {
         return Err(Box::new(judgement));
     }
-    let at = ssh_target(context, url, access, clones).map_err(|shown| reversed(&shown))?;
+    let at = ssh_target(context, url, access, clones)?;
     let choice = SshChoice::of(context, clones).map_err(|WithoutValue| without_value())?;
     let is_other =
         |clone| InView::other_program(clone, &url.repository, access.key(), access.verb());
@@ -342,7 +342,7 @@ fn ssh_target(
     url: &SshUrl,
     access: Access,
     clones: &[&InView],
-) -> Result<SshTarget, String> {
+) -> Result<SshTarget, Box<Judgement>> {
     let SshUrl { repository, written } = url;
     if let Some(written) = written {
         return Ok(written.target.clone());
@@ -353,14 +353,21 @@ fn ssh_target(
         let becomes = rewrite(&rules, &canonical);
         if becomes != canonical {
             // another server of the repository says whether it takes the push
-            let url = GitUrl::parse(&becomes).ok().filter(|url| url.transport().is_ssh());
-            let url = url.filter(|url| {
-                url.repository().is_some_and(|it| it.path().eq_ignore_ascii_case(repository.path()))
-            });
-            return url.and_then(|url| url.ssh_target()).ok_or_else(|| redact(&becomes));
+            let url = GitUrl::parse(&becomes).ok();
+            let is_it = url
+                .as_ref()
+                .and_then(GitUrl::repository)
+                .is_some_and(|it| it.path().eq_ignore_ascii_case(repository.path()));
+            return match url.and_then(|url| url.ssh_target()) {
+                Some(target) if is_it => Ok(target),
+                Some(_) => Err(Box::new(elsewhere(&becomes))),
+                None => Err(Box::new(reversed(&redact(&becomes)))),
+            };
         }
     }
-    Ok(SshTarget::canonical(repository, &destination(context, repository)?))
+    let destination =
+        destination(context, repository).map_err(|shown| Box::new(reversed(&shown)))?;
+    Ok(SshTarget::canonical(repository, &destination))
 }
 
 /// A rule of the user's leads the repository's own remote to another server, which refuses: nearer
@@ -650,6 +657,16 @@ fn reversed(shown: &str) -> Judgement {
         Fix::report(super::git::REMOVE_RULE),
     )
     .with([Evidence::foreign("becomes", shown)])
+}
+
+/// No push reaches the repository, be it on purpose.
+fn elsewhere(becomes: &str) -> Judgement {
+    Judgement::warn(
+        Code::RemotePushElsewhere,
+        "a pushInsteadOf rule leads pushes to another repository",
+        Fix::report(super::git::REMOVE_RULE),
+    )
+    .with([Evidence::foreign("becomes", &redact(becomes))])
 }
 
 /// Options of plink, or a command that takes none.

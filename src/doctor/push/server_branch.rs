@@ -5,6 +5,7 @@ use crate::catalogue::{Code, Fix};
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git::url::GitUrl;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::push_message;
 
@@ -60,6 +61,7 @@ pub fn refusal(
     context: &Context,
     urls: &[String],
     remote: &str,
+    fetch: Option<&str>,
     config: &EffectiveConfig,
 ) -> Option<Judgement> {
     if context.depth == Depth::Offline {
@@ -69,8 +71,23 @@ pub fn refusal(
     let mut pushed = pushed.filter(|url| urls.contains(&url.text()));
     pushed.find_map(|url| {
         let branch = written(context, url)?.branch.as_ref()?;
-        judge(branch, is_forced_push(remote, config), |object| has(context, object))
+        let judgement =
+            judge(branch, is_forced_push(remote, config), |object| has(context, object))?;
+        let is_other = fetch.is_some_and(|fetch| is_other(fetch, &url.text()));
+        Some(if is_other { judgement.fixed(Fix::report(OTHER_FETCH)) } else { judgement })
     })
+}
+
+const OTHER_FETCH: &str = "the remote fetches from another repository, so `git pull` does not help: \
+    correct the push URL that `git remote -v` shows, or `git pull --rebase PUSH-URL BRANCH`";
+
+/// Whether both name a repository, each another one. Pure.
+fn is_other(fetch: &str, push: &str) -> bool {
+    let path = |url| {
+        let url = GitUrl::parse(url).ok()?;
+        Some(url.repository()?.path().to_ascii_lowercase())
+    };
+    path(fetch).zip(path(push)).is_some_and(|(fetch, push)| fetch != push)
 }
 
 /// Whether a plain push overwrites the remote's branch. Pure.

@@ -77,7 +77,9 @@ pub fn target(context: &Context) -> Judgement {
                         .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
                         .or_else(|| {
-                            server_branch::refusal(context, &push.urls(), push.remote, config)
+                            let fetch = push.fetch();
+                            let urls = push.urls();
+                            server_branch::refusal(context, &urls, push.remote, fetch, config)
                         })
                         .or_else(|| is_matching.then(|| of_matching(context, branch)).flatten())
                 };
