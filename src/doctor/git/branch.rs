@@ -1,7 +1,9 @@
 //! What git reports of the branch of HEAD, asked once for all checks.
 
 use super::{ask, layout};
+use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
+use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::process::Completed;
 
 /// The branch, be it one without a commit.
@@ -34,6 +36,33 @@ pub fn of_head<'c>(context: &'c Context) -> Option<&'c HeadBranch> {
         Some(HeadBranch { name, answer })
     };
     context.gathered.get(|| HeadFacts(gather())).0.as_ref()
+}
+
+/// The remote of a branch for which no setting names one: the only one, or else `origin` (git's
+/// remote.c, remotes_remote_for_branch).
+pub fn default_remote(context: &Context, clone: &InView) -> String {
+    const DEFAULT: &str = "origin";
+    // an older git takes no other: it prints the URL of the one that it takes
+    let takes = |only: &str| {
+        let mut remotes = clone.remotes().iter();
+        let remote = remotes.find(|remote| remote.name == only)?;
+        let output = ask(context, &["ls-remote", "--get-url"]).ok()?;
+        (output.stdout.trim_end() == remote.fetch).then(|| only.to_owned())
+    };
+    only_remote(clone.config())
+        .filter(|only| *only != DEFAULT)
+        .and_then(takes)
+        .unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+/// The only name of which there is a setting, be it another one than a URL. Pure.
+fn only_remote(config: &EffectiveConfig) -> Option<&str> {
+    fn name(value: ConfigValue<'_>) -> Option<&str> {
+        Some(value.key.strip_prefix("remote.")?.rsplit_once('.')?.0)
+    }
+    let mut names = config.under("remote.").filter_map(name).filter(|name| !name.starts_with('/'));
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)
 }
 
 impl HeadBranch {
@@ -86,5 +115,18 @@ mod tests {
         ] {
             assert_eq!(is_branch(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_remote_is_the_only_one_where_no_other_is_set_up() {
+        let of = |keys: &[&str]| {
+            let entry = |key: &&str| format!("local\0file:.git/config\0{key}\nx\0");
+            let config = EffectiveConfig::parse(keys.iter().map(entry).collect::<String>());
+            only_remote(&config).map(str::to_owned)
+        };
+        let gh = Some("g.h".to_owned());
+        assert_eq!(of(&["remote.g.h.url", "remote.g.h.fetch", "remote.pushdefault"]), gh);
+        assert_eq!(of(&["remote.g.h.url", "remote.origin.prune"]), None);
+        assert_eq!(of(&["remote.pushdefault", "branch.main.remote"]), None);
     }
 }

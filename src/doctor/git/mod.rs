@@ -50,7 +50,7 @@ use crate::process::{self, Bounds, Completed, Failure};
 use crate::provision::routing;
 use crate::push_message;
 use crate::variables::observed;
-pub use branch::{HeadBranch, of_head};
+pub use branch::{HeadBranch, default_remote, of_head};
 pub use clone::clone;
 pub use commit::{commit, untyped};
 pub use commit_object::{CommitObject, commit_object};

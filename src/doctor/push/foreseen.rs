@@ -28,6 +28,8 @@ pub struct ForeseenPush<'a> {
     pub branch: &'a str,
     /// A name, or a URL.
     pub remote: &'a str,
+    /// The one of a branch that names none.
+    pub default_remote: &'a str,
     /// The ref that remembers the branch of the remote, where that has commits that this one lacks
     /// and a push would not overwrite it.
     pub lacked: Option<&'a str>,
@@ -54,8 +56,6 @@ impl ForeseenPush<'_> {
         named.map_or_else(|| vec![self.remote.to_owned()], |remote| remote.push.clone())
     }
 
-    fn git(&self, place: Place, arguments: &[&str]) -> Completed {
-        let mut git = git_cli::command(place);
     /// Where the remote fetches from.
     pub fn fetch(&self) -> Option<&str> {
         let mut remotes = self.clone.remotes().iter();
@@ -63,6 +63,8 @@ impl ForeseenPush<'_> {
         named.map(|remote| &*remote.fetch)
     }
 
+    fn git(&self, place: Place, arguments: &[&str]) -> Completed {
+        let mut git = git_cli::command(place);
         git.args(arguments);
         process::run_within(Bounds::OBJECTS, git, self.context.deadline(PATIENCE))
     }
@@ -213,7 +215,8 @@ impl ForeseenPush<'_> {
     /// The branch is fetched from a repository with a key, and pushed to one without.
     fn of_fork(&self, urls: &[String]) -> Option<Judgement> {
         let short = self.branch.strip_prefix("refs/heads/")?;
-        let source = self.config().text(&format!("branch.{short}.remote")).unwrap_or("origin");
+        let source = self.config().text(&format!("branch.{short}.remote"));
+        let source = source.unwrap_or(self.default_remote);
         let mut remotes = self.clone.remotes().iter();
         let source = remotes.find(|remote| remote.name == source && source != self.remote)?;
         let has_key = |url: &str| {

@@ -23,6 +23,8 @@ use crate::variables::observed;
 struct PushTarget {
     /// The remote of a push.
     remote: String,
+    /// The one of a branch that names none.
+    default: String,
     /// The ref there, where `remote.NAME.push` maps the branch.
     remote_ref: String,
     /// The ref that remembers that one.
@@ -57,10 +59,10 @@ pub fn target(context: &Context) -> Judgement {
     let judgement = match answer {
         Ok(output) if output.status.success() => match PushTarget::parse(&output.stdout) {
             Some(named) => {
-                let judgement = refused_by_settings(context, branch, &named, config)
+                let named = named.completed(branch, config, git::default_remote(context, clone));
+                let judgement = refused_by_settings(context, &named, config)
                     .unwrap_or_else(|| judge(branch, &named, config, &layout.top));
                 let refusal = || {
-                    let remote = Some(&*named.remote).filter(|name| !name.is_empty());
                     let lacks = named.is_behind && !is_forced_push(&named.remote, config);
                     let is_matching = default(config) == "matching";
                     let push = ForeseenPush {
@@ -68,7 +70,8 @@ pub fn target(context: &Context) -> Judgement {
                         clone,
                         layout,
                         branch,
-                        remote: remote.unwrap_or("origin"),
+                        remote: &named.remote,
+                        default_remote: &named.default,
                         lacked: lacks.then_some(&*named.tracked),
                     };
                     without_url(&push)
@@ -90,7 +93,11 @@ pub fn target(context: &Context) -> Judgement {
             None if config.under("remote.").any(is_url) && is_all_new(context) => {
                 Judgement::pass("the branch has no commit yet")
             }
-            None => judge(branch, &PushTarget::default(), config, &layout.top),
+            None => {
+                let default = git::default_remote(context, clone);
+                let named = PushTarget::default().completed(branch, config, default);
+                judge(branch, &named, config, &layout.top)
+            }
         },
         Ok(output) => {
             if let Some(error) = ConfigError::parse(&output.stderr) {
@@ -124,8 +131,27 @@ impl PushTarget {
         let (remote, remote_ref, tracked) = (fields.next()?, fields.next()?, fields.next()?);
         // `<` alone, or `<>` where each has commits of its own
         let is_behind = fields.next()?.starts_with('<');
-        Some(Self { remote, remote_ref, tracked, is_behind })
+        Some(Self { remote, remote_ref, tracked, is_behind, ..Self::default() })
     }
+
+    /// With the remote that git does not name: of a branch without a commit, or one that no setting
+    /// names. Pure.
+    fn completed(self, branch: &str, config: &EffectiveConfig, default: String) -> Self {
+        let named = || names(branch, config).into_iter().flatten().next().map(str::to_owned);
+        let remote = Some(self.remote).filter(|name| !name.is_empty());
+        let remote = remote.or_else(named).unwrap_or_else(|| default.clone());
+        Self { remote, default, ..self }
+    }
+}
+
+/// The settings that name the remote of a push, the one that counts first. Pure.
+fn names<'c>(branch: &str, config: &'c EffectiveConfig) -> [Option<&'c str>; 3] {
+    let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+    [
+        config.text(&format!("branch.{short}.pushremote")),
+        config.text("remote.pushdefault"),
+        config.text(&format!("branch.{short}.remote")),
+    ]
 }
 
 fn default(config: &EffectiveConfig) -> String {
@@ -219,11 +245,10 @@ fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
 /// A helper that git does not have, or a refspec of which git does not find the source.
 fn refused_by_settings(
     context: &Context,
-    branch: &str,
     named: &PushTarget,
     config: &EffectiveConfig,
 ) -> Option<Judgement> {
-    let remote = remote_of(branch, named, config);
+    let remote = &named.remote;
     let key = format!("remote.{remote}.vcs");
     if let Some(helper) = config.text(&key).filter(|helper| !helper.is_empty())
         && !git::is_git_command(context, &format!("remote-{helper}"))
@@ -255,20 +280,6 @@ fn refused_by_settings(
         "`remote.NAME.push` names a source that does not exist, so a plain `git push` fails";
     let fail = Judgement::fail(Code::PushTargetNone, summary, fix);
     Some(fail.with([Evidence::foreign("refspec", lost.value.unwrap_or_default())]))
-}
-
-/// The remote of a push; git does not say it of a branch without a commit. Pure.
-fn remote_of(branch: &str, named: &PushTarget, config: &EffectiveConfig) -> String {
-    let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-    let names = [
-        config.text(&format!("branch.{short}.pushremote")),
-        config.text("remote.pushdefault"),
-        config.text(&format!("branch.{short}.remote")),
-    ];
-    match &*named.remote {
-        "" => names.into_iter().flatten().next().unwrap_or("origin").to_owned(),
-        name => name.to_owned(),
-    }
 }
 
 /// The source of a refspec that names one ref or commit. Pure.
@@ -335,18 +346,13 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
         keys.any(|key| text(&format!("remote.{name}.{key}")).is_some())
     };
     let has_remotes = config.under("remote.").any(is_url);
-    let names = [
-        config.text(&format!("branch.{short}.pushremote")),
-        config.text("remote.pushdefault"),
-        config.text(&format!("branch.{short}.remote")),
-    ];
-    if names.into_iter().flatten().next() == Some("") {
+    if names(branch, config).into_iter().flatten().next() == Some("") {
         let summary = "the remote of a push has an empty name, so a plain `git push` fails";
         let fix = "remove the empty value: `git config --show-origin --get-regexp \
                    'push(remote|default)$|^branch[.].*remote$'` names its file";
         return Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
     }
-    let remote = &*remote_of(branch, named, config);
+    let remote = &*named.remote;
     if remote == "." {
         return other(
             "a plain `git push` goes to another branch of this clone, to no server",
@@ -373,11 +379,12 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
             let summary = format!("{summary}, so a plain `git push` fails");
             return Judgement::fail(Code::PushTargetNone, summary, fix);
         }
-        let summary = if has_remotes {
-            format!("{summary}, and a plain `git push` needs one")
-        } else {
-            "the clone has no remote, so a plain `git push` goes nowhere".to_owned()
-        };
+        if has_remotes {
+            let say = "push to one of the remotes, and make that the upstream";
+            let fix = Fix::report(format!("{say}: `git push -u REMOTE HEAD`"));
+            return none(format!("{summary}, and a plain `git push` needs one"), fix);
+        }
+        let summary = "the clone has no remote, so a plain `git push` goes nowhere".to_owned();
         return none(summary, Fix::report("add one: `git remote add origin URL`"));
     }
     if let Some(helper) = text(&format!("remote.{remote}.vcs")) {
@@ -403,7 +410,7 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
             other("`remote.NAME.push` sends the branch to a ref of another name", Some(refspec))
         };
     }
-    by_default(branch, remote, config, top)
+    by_default(branch, named, config, top)
 }
 
 fn is_url(value: ConfigValue) -> bool {
@@ -411,11 +418,12 @@ fn is_url(value: ConfigValue) -> bool {
 }
 
 /// By `push.default`. Pure.
-fn by_default(branch: &str, remote: &str, config: &EffectiveConfig, top: &Path) -> Judgement {
+fn by_default(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path) -> Judgement {
+    let PushTarget { remote, default: default_remote, .. } = named;
     let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
     let of_branch = |key: &str| config.text(&format!("branch.{short}.{key}"));
     let upstream = of_branch("merge");
-    let fetched_from = of_branch("remote").unwrap_or(remote);
+    let fetched_from = of_branch("remote").unwrap_or(default_remote);
     let is_triangular = fetched_from != remote;
     let push = || {
         let message = "push the branch under its own name, and make that its upstream";
@@ -562,6 +570,7 @@ mod tests {
             let named = PushTarget {
                 remote: remote.to_owned(),
                 remote_ref: remote_ref.to_owned(),
+                default: "origin".to_owned(),
                 ..PushTarget::default()
             };
             let judgement = judge("refs/heads/feat", &named, &config, Path::new("/app"));

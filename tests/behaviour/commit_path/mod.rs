@@ -11,6 +11,7 @@ mod objects;
 mod parts;
 mod pushes;
 mod ready;
+mod remotes;
 mod rows;
 mod scripts;
 mod settings;
