@@ -21,6 +21,7 @@ use crate::text::shell;
 /// Far longer than git reads files.
 const DEADLINE: Duration = Duration::from_secs(5);
 const NEGOTIATION: &str = "unknown fetch negotiation algorithm '";
+const DEPTH: &str = "exceeded maximum include depth";
 /// How git ends what it prints about a file of patterns that it cannot read.
 const AS_EXCLUDES: &str = " as an exclude file";
 /// For a look at what the configuration includes, and how many files are looked at.
@@ -82,7 +83,7 @@ impl ConfigError {
                     || (fatal.starts_with("unable to access '")
                         && fatal.ends_with("': Permission denied"))
                     || fatal.ends_with(AS_EXCLUDES)
-                    || fatal.starts_with("exceeded maximum include depth")
+                    || fatal.starts_with(DEPTH)
                     || fatal.ends_with("while reading the configuration files")
             })
         })?;
@@ -95,7 +96,7 @@ impl ConfigError {
             .iter()
             .find_map(|before| message.split_once(before));
         Some(Self {
-            file: file(message).map(PathBuf::from),
+            file: file(message).or_else(|| includer(stderr)).map(PathBuf::from),
             line: number("bad config line ").or_else(|| number("' at line ")),
             key: key
                 .and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
@@ -210,6 +211,9 @@ impl ConfigError {
             (Some(file), Some(line)) => {
                 format!("fix or remove line {line} of `{}`", home.shown(file))
             }
+            (Some(file), None) if self.message.contains(DEPTH) => {
+                format!("remove the `include.path` that leads back, from `{}`", home.shown(file))
+            }
             (Some(file), None) if self.message.ends_with(AS_EXCLUDES) => {
                 let word = shell(file);
                 format!(
@@ -259,6 +263,12 @@ impl ConfigError {
     fn is_in_environment(&self) -> bool {
         self.message.contains("command-line config") || self.message.contains("in command line")
     }
+}
+
+/// The file with the include that git did not follow: the fourth line of what it prints then.
+fn includer(stderr: &str) -> Option<&str> {
+    let (_, rest) = stderr.split_once(DEPTH)?;
+    rest.lines().nth(3).map(str::trim).filter(|path| path.starts_with('/'))
 }
 
 /// A file that the global configuration includes, by whichever condition, and that is not a regular

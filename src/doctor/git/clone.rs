@@ -535,7 +535,10 @@ fn sandbox(context: &Context) -> Option<&'static str> {
 }
 
 fn defective(defect: Defect, layout: &Layout) -> Judgement {
-    let file = layout.top.join(".git");
+    let file = match defect {
+        Defect::NoWorkTree => layout.top.clone(),
+        _ => layout.top.join(".git"),
+    };
     match defect {
         Defect::GitFolderGone => {
             // the folder of all worktrees, or of all submodules

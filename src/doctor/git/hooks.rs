@@ -455,6 +455,10 @@ fn helper(line: &str) -> Option<String> {
     is_plain.then(|| format!("{folder}{rest}"))
 }
 
+fn readable(path: &Path) -> String {
+    format!("make the hook readable: `chmod a+r {}` by its owner", crate::text::shell(path))
+}
+
 /// Pure.
 fn judge(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
     let fail = |summary: &str, actor, fix: &str| {
@@ -511,12 +515,12 @@ fn judge(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
         Hook::Unreadable { is_script: true } => fail(
             "this user can start a hook and cannot read it, so git refuses the commit or the push",
             Actor::WorkspaceUser,
-            "make the hook readable: `chmod a+r` by its owner",
+            &readable(path),
         ),
         Hook::Unreadable { is_script: false } => Judgement::warn(
             Code::GitHookUnrunnable,
             "this user can start a hook and cannot read it: only a compiled program works then",
-            Fix::report("make the hook readable: `chmod a+r` by its owner"),
+            Fix::report(readable(path)),
         ),
         Hook::GitLfs => Judgement::fail(
             Code::GitLfsMissing,

@@ -17,6 +17,7 @@ use std::thread;
 
 use super::clones::{InView, held, hold};
 use super::git;
+use super::git::setting::SettingChange;
 use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
 use super::push_url::{PushUrl, SshUrl, Transit};
@@ -462,7 +463,9 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
                 let summary = "git is configured to sign pushes or to send push options, which the server does not support";
-                Judgement::fail(code, summary, push_message::fix(code, None))
+                let fix = without_option(context, clones, offered);
+                let fix = fix.unwrap_or_else(|| push_message::fix(code, None));
+                Judgement::fail(code, summary, fix)
             } else {
                 Judgement::pass(access.granted())
             }
@@ -475,6 +478,15 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
         Ok(output) => {
             let hints = hints(context, repository);
             let outcome = classify(&output.stderr, &hints).judgement();
+            // which knows the folder
+            let shown = || ssh::config(context).fix.filter(|_| !context.lacks_ssh());
+            let outcome = match outcome.code {
+                Some(Code::SshControlPath) => match shown() {
+                    Some(fix) => outcome.fixed(fix),
+                    None => outcome,
+                },
+                _ => outcome,
+            };
             let may_be_routing = outcome.code.is_some_and(is_of_key) && context.has_key(repository);
             if let Some(cause) =
                 may_be_routing.then(|| ssh::misrouted(context, repository)).flatten()
@@ -550,6 +562,20 @@ fn takes_hash(offered: &str, hash: &str) -> bool {
         // the first line of protocol version 2 names no capabilities
         None => hash.eq_ignore_ascii_case(SHA1) || offered.starts_with("000eversion"),
     }
+}
+
+/// Removes the setting of a push that the server does not support, where that is of the current clone
+/// or of every one.
+fn without_option(context: &Context, clones: &[&InView], offered: &str) -> Option<Fix> {
+    let config = match clones.iter().find(|clone| clone.is_current) {
+        Some(clone) => clone.config(),
+        None => context.git_config(),
+    };
+    let signs = config.is_true("push.gpgsign") && !offered.contains("push-cert");
+    let key = if signs { "push.gpgSign" } else { "push.pushOption" };
+    config.wants_more_than(offered).then(|| {
+        git::setting::change(context, config, key, SettingChange::Remove, "remove the setting")
+    })
 }
 
 fn other_hash(hash: &str) -> Judgement {

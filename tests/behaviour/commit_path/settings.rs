@@ -271,6 +271,17 @@ const FIXES: &[(&str, Result<(), &str>, fn(&Lab) -> Where)] = &[
         lab.sh("git config --global fetch.negotiationAlgorithm foo");
         app()
     }),
+    ("a push option", Ok(()), |lab| {
+        lab.sh("git config --file more push.pushOption ci.skip
+            git config --global include.path ~/more");
+        app()
+    }),
+    ("files that include each other", Err("leads back, from `~/"), |lab| {
+        lab.sh(
+            "git config --global include.path ~/more; git config --file more include.path ~/more",
+        );
+        app()
+    }),
     (
         "signing of the clone",
         Err("`git config --file /home/coder/app/.git/config commit.gpgSign false`"),
