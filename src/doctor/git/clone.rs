@@ -248,12 +248,13 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
             .map(|(_, file)| file),
         index_gone: Some(layout.git.join("index"))
             .filter(|index| context.env.raw("GIT_INDEX_FILE").is_none() && !index.exists()),
-        other_top: worktree.map(|(path, file)| (layout.git.join(path), file)).filter(
-            |(path, _)| {
+        other_top: worktree
+            .map(|(path, file)| (layout.git.join(path), file))
+            .filter(|(path, _)| {
                 let path = path.canonicalize().ok();
                 !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
-            },
-        ),
+            })
+            .or_else(|| invalid_top(layout, &head.as_ref().ok()?.stderr)),
         damage: parts::damage(layout, keeps_logs)
             .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
@@ -513,6 +514,19 @@ fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
     })
 }
 
+/// What `core.worktree` names, and its file, where git ends before it reads its configuration: the
+/// folder above is not there.
+fn invalid_top(layout: &Layout, stderr: &str) -> Option<(PathBuf, PathBuf)> {
+    let (path, _) = stderr.split_once("Invalid path '")?.1.split_once('\'')?;
+    let mut files = [layout.common.join("config"), layout.git.join("config.worktree")].into_iter();
+    let is_set = |line: &str| {
+        let rest = line.trim().strip_prefix("worktree").map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with('='))
+    };
+    let file = files.find(|file| file::text(file).lines().any(is_set))?;
+    Some((path.into(), file))
+}
+
 /// The value in the clone's own files: git reads some keys from these alone, before anything else
 /// and without what they include (setup.c, read_repository_format).
 fn in_own_file<'c>(
@@ -622,7 +636,8 @@ fn judge(observed: &ObservedClone) -> Judgement {
     }
     if let Some((top, file)) = &observed.other_top {
         let file = file.to_string_lossy();
-        let argv = ["git", "config", "--file", &file, "--unset-all", "core.worktree"];
+        // git may not start in the clone itself
+        let argv = ["git", "-C", "/", "config", "--file", &file, "--unset-all", "core.worktree"];
         let summary = "core.worktree names another folder, so git does not work in this one";
         return broken(summary, Fix::run(argv, "remove core.worktree"))
             .with([Evidence::foreign("core.worktree", &top.display().to_string())]);
@@ -787,15 +802,34 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
                     Fix::report("bring that folder back, or clone again and copy the work tree"),
                 )
                 .with([Evidence::foreign("alternate", &folder.display().to_string())]),
-                None => broken(
-                    "objects of HEAD are missing or damaged, so no commit can be made",
-                    Fix::report("fetch them again, or clone anew and copy the work tree"),
-                ),
+                None => {
+                    let again = "`git fetch`, or clone anew and copy the work tree";
+                    // git fetches none that it seems to have
+                    let fix = match damaged_file(stderr, layout) {
+                        Some(file) => {
+                            let file = shell(&file);
+                            format!(
+                                "move the damaged file away: `mv {file} {file}.away`; then {again}"
+                            )
+                        }
+                        None => format!("fetch them again: {again}"),
+                    };
+                    let summary =
+                        "objects of HEAD are missing or damaged, so no commit can be made";
+                    broken(summary, Fix::report(fix))
+                }
             };
             Some(judgement.with(said()))
         }
         Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason.clone())),
     }
+}
+
+/// The loose object that git finds damaged, by what it prints. Pure.
+fn damaged_file(stderr: &str, layout: &Layout) -> Option<PathBuf> {
+    let (_, rest) = stderr.split_once("(stored in ")?;
+    let (file, _) = rest.split_once(") is corrupt")?;
+    Some(layout.top.join(file)).filter(|file| file.starts_with(&layout.common))
 }
 
 /// Pure.
@@ -846,13 +880,18 @@ fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
                 )),
             )
         }
-        Damage::Branch(file) => broken(
-            "the file of the current branch leads to no commit, so no commit can be made",
-            Fix::report(
-                "write the last commit of `git reflog` or of the remote's branch into that file",
-            ),
-        )
-        .with([path(file)]),
+        Damage::Branch(file) => {
+            let name = file.strip_prefix(&layout.common).unwrap_or(file);
+            let log = shell(&layout.common.join("logs").join(name));
+            // `git reflog` does not work then
+            let fix = format!(
+                "write the last commit into that file: the second word of the last line of {log}, or \
+                 what `git rev-parse refs/remotes/REMOTE/BRANCH` prints"
+            );
+            let summary =
+                "the file of the current branch leads to no commit, so no commit can be made";
+            broken(summary, Fix::report(fix)).with([path(file)])
+        }
         Damage::PackedRefs(line) => {
             let file = shell(&layout.common.join("packed-refs"));
             broken(
@@ -1128,6 +1167,25 @@ mod tests {
         ] {
             let found = seen(&|seen| seen.head = Ok(output(status, stdout, stderr)));
             assert_eq!(found, expected, "{stderr}{stdout}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_object_is_moved_away_before_it_is_fetched() {
+        for (stderr, file) in [
+            (
+                "fatal: loose object 1111 (stored in .git/objects/11/11) is corrupt",
+                Some("/app/.git/objects/11/11"),
+            ),
+            (
+                "fatal: loose object 1111 (stored in /app/.git/objects/11/11) is corrupt",
+                Some("/app/.git/objects/11/11"),
+            ),
+            ("fatal: loose object 1111 (stored in /other/11) is corrupt", None),
+            ("fatal: bad object HEAD", None),
+        ] {
+            let found = damaged_file(stderr, &healthy().layout);
+            assert_eq!(found.as_deref(), file.map(Path::new), "{stderr}");
         }
     }
 

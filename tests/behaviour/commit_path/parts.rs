@@ -48,6 +48,10 @@ const ROWS: &[Row] = &[
             touch .git/refs/heads/main/x.lock");
         app()
     }),
+    row("core.worktree is in a folder that is gone", AddFails, BROKEN, |lab| {
+        lab.sh("git -C app config core.worktree /workspaces/app");
+        app()
+    }),
     row("a packed branch and an empty folder", Works, Green, |lab| {
         lab.sh("cd app; git pack-refs --all; mkdir -p .git/refs/heads/main/empty");
         app()

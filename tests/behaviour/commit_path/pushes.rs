@@ -2,8 +2,8 @@
 
 use super::Doctor::{Fails, Green, NoFailure, Unknown, Warns};
 use super::Git::{CommitFails, PushFails, Works};
-use super::{Doctor, Row, app, at, row, run};
-use crate::support::sandbox;
+use super::{Doctor, Lab, Row, app, at, row, run};
+use crate::support::{Access, sandbox};
 
 /// Another clone pushes a commit.
 const AHEAD: &str = "git clone -q git@github.com:o/app.git other 2>/dev/null; cd other
@@ -16,6 +16,27 @@ const SUBMODULE: &str =
     git add sub; git commit -qm bump";
 
 const NO_TARGET: Doctor = Warns("push-target-none");
+
+/// A submodule with a repository and a key of its own, which a push sends first.
+fn keyed_submodule(lab: &Lab, access: Access) {
+    lab.host.repository("o/sub");
+    let keys = [("o/app", Access::Write), ("o/sub", access)];
+    let keys = keys.map(|(name, access)| (name, lab.host.deploy_key(name, access)));
+    let map: serde_json::Map<_, _> = keys
+        .iter()
+        .map(|(name, key)| ((*name).to_owned(), serde_json::Value::from(&*key.private)))
+        .collect();
+    lab.ws
+        .pushready(&["apply"])
+        .env("PUSHREADY_DEPLOY_KEYS", serde_json::Value::from(map).to_string())
+        .env("PUSHREADY_KNOWN_HOSTS", lab.host.known_hosts(&["github.com"]))
+        .run()
+        .success();
+    lab.sh("git clone -q git@github.com:o/sub.git sub 2>/dev/null
+        cd app; mv ../sub sub; git submodule --quiet add git@github.com:o/sub.git sub; git add .
+        git commit -qm sub; git push -q; git config submodule.recurse true
+        cd sub; echo y >y; git add y; git commit -qm y; cd ..; git add sub; git commit -qm bump");
+}
 
 const ROWS: &[Row] = &[
     row("the remote's branch was fetched", PushFails, Warns("push-non-fast-forward"), |lab| {
@@ -183,6 +204,14 @@ const ROWS: &[Row] = &[
             app()
         },
     ),
+    row("a submodule's key may only read", PushFails, Fails("push-key-read-only"), |lab| {
+        keyed_submodule(lab, Access::Read);
+        app()
+    }),
+    row("a submodule's key may write", Works, Green, |lab| {
+        keyed_submodule(lab, Access::Write);
+        app()
+    }),
     row("the remote's last URL is empty", PushFails, Fails("push-target-none"), |lab| {
         lab.sh("cd app; git config --add remote.origin.url ''");
         app()

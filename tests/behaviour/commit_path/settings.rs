@@ -192,6 +192,13 @@ const FIXES: &[(&str, Result<(), &str>, fn(&Lab) -> Where)] = &[
             git worktree add -q ../wt main; git -C ../wt config --worktree core.bare true");
         at("wt")
     }),
+    ("core.worktree in a folder that is gone", Ok(()), |lab| {
+        set(lab, "core.worktree", "/workspaces/app")
+    }),
+    ("CHERRY_PICK_HEAD", Ok(()), |lab| {
+        lab.sh("git -C app rev-parse HEAD | tr 0-9a-f 1 >app/.git/CHERRY_PICK_HEAD");
+        app()
+    }),
     ("MERGE_HEAD", Ok(()), |lab| {
         lab.sh("echo junk >app/.git/MERGE_HEAD");
         app()
