@@ -2,10 +2,12 @@
 //!
 //! Words are in lower case; `…` matches anything in the same line,
 //! `\n` its end. Sources: git 2.39 and 2.47 and
-//! OpenSSH 9.2 as they print; GitHub's as quoted in public issues, and dugite's lib/errors.ts;
-//! gitlabhq lib/gitlab/git_access.rb and checks/; Gitea routers/private/serv.go and
-//! hook_pre_receive.go; gitolite Access.pm; Gerrit ReceiveCommits.java; go-git, libgit2, dropbear
-//! and PuTTY as quoted in public issues.
+//! OpenSSH 9.2 as they print, and the source of git 2.55; GitHub's as quoted in public issues, and
+//! dugite's lib/errors.ts; gitlabhq lib/gitlab/git_access.rb and checks/, and gitlab-shell; Gitea
+//! and Forgejo cmd/serv.go, routers/private/serv.go, hook_pre_receive.go and
+//! routers/web/repo/githttp.go; Gogs cmd/gogs/serv.go; gitolite Access.pm; Gerrit
+//! ReceiveCommits.java and CommitValidators.java; JGit ReceivePack.java and its texts; go-git,
+//! libgit2, dropbear and git-lfs; PuTTY, Bitbucket and Azure DevOps as quoted in public issues.
 
 use crate::catalogue::Code;
 
@@ -704,7 +706,6 @@ pub(super) const RULES: &[MessageRule] = &[
             "vs403702",
             "you can only push your own commits",
             "forgejo: quota exceeded",
-            "gitea: quota exceeded",
         ],
     ),
     // the server knows the credential, and reports what is wrong
@@ -848,6 +849,7 @@ pub(super) const RULES: &[MessageRule] = &[
             // JGit
             "unknownhostkey:",
             "reject hostkey:",
+            "server key did not validate",
         ],
     ),
     // the way there
@@ -891,6 +893,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "connection to proxy was closed",
             "proxy returned unexpected status",
             "proxy requires authentication that",
+            // JGit
+            "http proxy connection to …failed",
+            "cannot authenticate to proxy",
+            "socks5 proxy …: ",
         ],
     ),
     client(
@@ -1161,6 +1167,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "://…ssl/tls connection timeout",
             "://…server aborted the ssl handshake",
             "://…connection was reset",
+            "://…: connection failed\n",
             "://…connection reset by peer",
         ],
     ),
@@ -1239,7 +1246,13 @@ pub(super) const RULES: &[MessageRule] = &[
             "the helper that git asks for AWS credentials has none",
             "log in to AWS again (`aws sso login`, or renew the credentials of the workspace), then push",
         ),
-        &["fatal: aws credentials:", "unable to locate credentials"],
+        &[
+            "fatal: aws credentials:",
+            "unable to locate credentials",
+            "profile does not have credentials configured",
+            "profile does not have an aws region",
+            "following profile was not found",
+        ],
     ),
     // the rights of the credential
     rule(Voice::Server, Means::DeniedToDeployKey, &["denied to deploy key"]),
@@ -1291,6 +1304,7 @@ pub(super) const RULES: &[MessageRule] = &[
                 "only http(s) is allowed",
                 "fatal: w any…denied by",
                 "w access for …denied to ",
+                "remote error: access denied\n",
                 "[remote rejected]…(permission denied",
                 "(you are not allowed to",
                 "remote rejected the update of some refs",
@@ -1358,6 +1372,9 @@ pub(super) const RULES: &[MessageRule] = &[
         Means::NotFound,
         &[
             "fatal: repository '…not found",
+            // JGit
+            "git-receive-pack not found",
+            "git-upload-pack not found",
             "returned error: 404",
             "http code = 404",
             "status code: 404",
@@ -1470,7 +1487,16 @@ pub(super) const RULES: &[MessageRule] = &[
     rule(
         Voice::Client,
         Means::MaybeIs(Code::PushNoCredentials, NO_GIT, NO_GIT_NEEDS),
-        &["error: cannot access url…return code", "git-http-push failed"],
+        &[
+            "error: cannot access url…return code",
+            "git-http-push failed",
+            "not valid: is this a git repository",
+            "invalid server response; got '<",
+            // JGit, libgit2
+            "expected content-type…text/html",
+            "does not support smart http push",
+            "invalid content-type: 'text/html",
+        ],
     ),
     // Bitbucket prints the word alone
     rule(Voice::Server, Means::DeniedToUser, &["unauthorized\n"]),
@@ -1587,6 +1613,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "is not a valid push target",
             "remote '…' does not exist",
             "error: remote not found",
+            "the following url is malformed",
             "cannot be resolved to branch",
             "which is not the upstream of",
             "is not a git command",
@@ -1854,6 +1881,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "remote closed the connection",
             "exited: timeout",
             "exited: keepalive timeout",
+            "while opening the channel",
+            "remote hung up unexpectedly",
             "unexpectedly closed network connection",
             "ssh: handshake failed",
             "rpc failed",
