@@ -1,6 +1,7 @@
 //! What the attributes of a clone's files name: those of the clone and of the user.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use super::ask;
@@ -69,6 +70,17 @@ fn of_user(context: &Context, top: &Path, config: &EffectiveConfig) -> PathBuf {
         (None, Some(folder)) => PathBuf::from(folder).join("git/attributes"),
         (None, None) => context.home.path.join(".config/git/attributes"),
     }
+}
+
+/// A file of attributes or of patterns to ignore that is a FIFO: `git add` waits for who writes it.
+pub fn fifo(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Option<PathBuf> {
+    let Layout { top, common, .. } = layout;
+    let own =
+        [common.join("info/attributes"), common.join("info/exclude"), top.join(".gitattributes")];
+    let ignored = config.text("core.excludesfile");
+    let ignored = ignored.map(|path| Programs { context, top }.path(path));
+    let mut files = own.into_iter().chain([of_user(context, top, config)]).chain(ignored);
+    files.find(|file| file.metadata().is_ok_and(|it| it.file_type().is_fifo()))
 }
 
 /// Whether there are attributes of every clone.

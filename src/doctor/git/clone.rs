@@ -11,6 +11,7 @@ use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, stat
 use rustix::io::Errno;
 
 use super::access as permissions;
+use super::attributes;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
@@ -44,6 +45,8 @@ struct ObservedClone {
     /// `core.worktree`, where that is another folder, and its file.
     other_top: Option<(PathBuf, PathBuf)>,
     damage: Option<Damage>,
+    /// A file that git reads and that is a FIFO.
+    fifo: Option<PathBuf>,
     /// Objects that are missing cannot be fetched from anywhere.
     promisor_gone: bool,
     /// What git answers about HEAD and the index; `None`: no commit yet.
@@ -255,6 +258,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
                 !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
             })
             .or_else(|| invalid_top(layout, &head.as_ref().ok()?.stderr)),
+        fifo: config.and_then(|config| attributes::fifo(context, layout, config)),
         damage: parts::damage(layout, keeps_logs)
             .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
@@ -641,6 +645,12 @@ fn judge(observed: &ObservedClone) -> Judgement {
         let summary = "core.worktree names another folder, so git does not work in this one";
         return broken(summary, Fix::run(argv, "remove core.worktree"))
             .with([Evidence::foreign("core.worktree", &top.display().to_string())]);
+    }
+    if let Some(file) = &observed.fifo {
+        let word = shell(file);
+        let summary = "a file that `git add` reads is a FIFO, so git waits for ever";
+        return broken(summary, Fix::report(format!("move it away: `mv {word} {word}.away`")))
+            .with([Evidence::new("path", file.display().to_string())]);
     }
     if let Some(unwritable) = &observed.unwritable {
         return not_writable(unwritable, layout, observed.sandbox);
@@ -1047,6 +1057,7 @@ mod tests {
             bare: None,
             other_top: None,
             damage: None,
+            fifo: None,
             promisor_gone: false,
             head: Ok(output(0, "", "")),
             head_type: Some("commit".to_owned()),

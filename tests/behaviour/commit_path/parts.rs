@@ -1,7 +1,7 @@
 //! Parts of a clone and of its hooks that stop every commit, beside those that stop none.
 
 use super::Doctor::{Fails, Green, Warns};
-use super::Git::{AddFails, CommitFails, Works};
+use super::Git::{AddFails, CommitFails, NotTried, Works};
 use super::{Doctor, Row, app, row, run};
 use crate::support::sandbox;
 
@@ -50,6 +50,14 @@ const ROWS: &[Row] = &[
     }),
     row("core.worktree is in a folder that is gone", AddFails, BROKEN, |lab| {
         lab.sh("git -C app config core.worktree /workspaces/app");
+        app()
+    }),
+    row("the clone's attributes are a FIFO", AddFails, BROKEN, |lab| {
+        lab.sh("mkdir -p app/.git/info; rm -f app/.git/info/attributes; mkfifo app/.git/info/attributes");
+        app()
+    }),
+    row("the user's attributes are a FIFO", NotTried, BROKEN, |lab| {
+        lab.sh("mkfifo attributes; git config --global core.attributesFile ~/attributes");
         app()
     }),
     row("a packed branch and an empty folder", Works, Green, |lab| {
