@@ -175,7 +175,9 @@ const SSH_KEY: &str = "ssh-keygen -q -t ed25519 -N '' -f .ssh/sign; rm .ssh/sign
     git config --global gpg.format ssh; git config --global user.signingkey ~/.ssh/sign.pub";
 
 /// A fault, and what the fix is: a command that is run, or words that it contains.
-const FIXES: &[(&str, Result<(), &str>, fn(&Lab) -> Where)] = &[
+type FixRow = (&'static str, Result<(), &'static str>, fn(&Lab) -> Where);
+
+const FIXES: &[FixRow] = &[
     ("core.bare of the clone", Ok(()), |lab| set(lab, "core.bare", "true")),
     ("core.bare in config.worktree", Ok(()), |lab| {
         lab.sh("cd app; git config extensions.worktreeConfig true

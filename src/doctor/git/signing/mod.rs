@@ -294,7 +294,7 @@ fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Jud
         ),
         Format::Ssh if has("incorrect passphrase") => failed(
             "the signing key has a passphrase, and no agent holds the key, so every commit fails",
-            Fix::report(format!("load the key with `ssh-add`")),
+            Fix::report("load the key with `ssh-add`"),
         ),
         Format::Ssh if has("UNPROTECTED PRIVATE KEY") => failed(
             "other users can read the signing key, so ssh-keygen ignores it and every commit fails",
@@ -302,7 +302,7 @@ fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Jud
         ),
         _ => failed(
             "the signing program does not sign, so every commit fails",
-            Fix::report(format!("bring the private key into this workspace")),
+            Fix::report("bring the private key into this workspace"),
         ),
     }
 }

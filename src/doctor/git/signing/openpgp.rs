@@ -71,7 +71,7 @@ fn no_agent(home: &Path) -> Option<Judgement> {
         ),
         () => return None,
     };
-    let fail = failed(summary, Fix::report(format!("{fix}")));
+    let fail = failed(summary, Fix::report(fix));
     Some(fail.with([Evidence::new("path", path.display().to_string())]))
 }
 
@@ -84,7 +84,7 @@ fn judge(
 ) -> SigningWay {
     let Ok(output) = answer else { return SigningWay::Try };
     let keys = listed(&output.stdout);
-    let bring = || Fix::report(format!("import the private key into this workspace"));
+    let bring = || Fix::report("import the private key into this workspace");
     if keys.is_empty() {
         // a listing that failed for another reason decides nothing
         if output.status.success() || output.stderr.contains("No secret key") {
@@ -119,7 +119,7 @@ fn passphrase() -> Judgement {
     failed(
         "the signing key has a passphrase that no gpg-agent holds, so every commit fails without a \
          terminal",
-        Fix::report(format!("sign once in a terminal, so that gpg-agent holds it")),
+        Fix::report("sign once in a terminal, so that gpg-agent holds it"),
     )
 }
 

@@ -63,7 +63,7 @@ fn judge(
         let example = "git config --global user.signingKey ~/.ssh/KEY.pub";
         Fix::report(format!("name the key: `{example}`"))
     };
-    let bring = || Fix::report(format!("bring the key or its ssh-agent into this workspace"));
+    let bring = || Fix::report("bring the key or its ssh-agent into this workspace");
     let lists =
         |public: &str| matches!(agent, Agent::Lists(keys) if keys.iter().any(|it| it == public));
     let public = match key {
