@@ -77,6 +77,7 @@ pub fn target(context: &Context) -> Judgement {
                     without_url(&push)
                         .or_else(|| quoted(&push))
                         .or_else(|| unknown_scheme(&push))
+                        .or_else(|| of_helper(&push, config))
                         .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
                         .or_else(|| {
@@ -213,33 +214,81 @@ fn quoted(push: &ForeseenPush) -> Option<Judgement> {
     Some(fail.with([Evidence::foreign("push", url)]))
 }
 
-/// git has no program for the form of a URL: schemes are written in lower case.
-fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
+/// The program `git-remote-NAME` that git starts for a URL of another form than its own. Pure.
+fn helper(url: &str) -> Option<&str> {
     const KNOWN: &[&str] =
         &["file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"];
     const OF_CONNECT: &[&str] = &["file", "git", "git+ssh", "ssh", "ssh+git"];
-    let scheme = |url: &String| {
-        let is_scheme = |scheme: &str| {
-            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        };
-        // git takes what is before the first of these for a scheme, whatever it is
-        if let Some((scheme, _)) = url.split_once("://") {
-            let known = if is_scheme(scheme) { KNOWN } else { OF_CONNECT };
-            return (!known.contains(&scheme)).then(|| scheme.to_owned());
-        }
-        let (helper, rest) = url.split_once(':')?;
-        (is_scheme(helper) && rest.starts_with(':')).then(|| helper.to_owned())
+    let is_scheme = |scheme: &str| {
+        scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
-    let schemes = push.urls().into_iter().filter_map(|url| scheme(&url));
-    let mut unknown = schemes.filter(|scheme| {
-        let helper = format!("remote-{scheme}");
-        !git::is_git_command(push.context, &helper)
-    });
-    let scheme = unknown.next()?;
+    // git takes what is before the first of these for a scheme, whatever it is
+    if let Some((scheme, _)) = url.split_once("://").filter(|(scheme, _)| !scheme.contains("::")) {
+        let known = if is_scheme(scheme) { KNOWN } else { OF_CONNECT };
+        return (!known.contains(&scheme)).then_some(scheme);
+    }
+    let (helper, rest) = url.split_once(':')?;
+    (is_scheme(helper) && rest.starts_with(':')).then_some(helper)
+}
+
+/// git may not allow the helper of a URL. What an allowed one does is not known: the doctor does not
+/// start it.
+fn of_helper(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement> {
+    let urls = push.urls();
+    let helper = urls.iter().find_map(|url| helper(url))?;
+    let variable = |name| push.context.env.raw(name).map(|it| it.to_string_lossy().into_owned());
+    let protocols = variable(observed::GIT_ALLOW_PROTOCOL);
+    let from_user = variable("GIT_PROTOCOL_FROM_USER");
+    let shown = Evidence::foreign("helper", helper);
+    if is_allowed(helper, config, protocols.as_deref(), from_user.as_deref()) {
+        let summary = "the URL of the remote hands a push over to another program, which the \
+                       doctor does not start";
+        return Some(
+            Judgement::unknown(summary, "`git push --dry-run` in the clone").with([shown]),
+        );
+    }
+    let summary = "git does not allow the program that the URL of the remote names, so a plain \
+                   `git push` fails";
+    let fix = Fix::report("set a URL that git allows: `git remote set-url REMOTE URL`");
+    Some(Judgement::fail(Code::GitTransportForbidden, summary, fix).with([shown]))
+}
+
+/// Whether git starts a helper (git's transport.c, is_transport_allowed). Pure.
+fn is_allowed(
+    helper: &str,
+    config: &EffectiveConfig,
+    protocols: Option<&str>,
+    from_user: Option<&str>,
+) -> bool {
+    if let Some(protocols) = protocols {
+        return protocols.split(':').any(|allowed| allowed == helper);
+    }
+    let key = format!("protocol.{helper}.allow");
+    let mut values: Vec<_> = config.under(&key).filter(|value| value.key == key).collect();
+    // git was given the last one with the question
+    if helper == "ext" {
+        values.pop();
+    }
+    let own = values.last().and_then(|value| value.value);
+    let policy = own.or_else(|| config.text("protocol.allow")).map(str::to_ascii_lowercase);
+    let default = if helper == "ext" { "never" } else { "user" };
+    match policy.as_deref().unwrap_or(default) {
+        "always" => true,
+        "user" => !from_user.is_some_and(|it| ["0", "false", "no", "off", ""].contains(&it)),
+        _ => false,
+    }
+}
+
+/// git has no program for the form of a URL: schemes are written in lower case.
+fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
+    let urls = push.urls();
+    let mut helpers = urls.iter().filter_map(|url| helper(url));
+    let is_known = |helper: &&str| git::is_git_command(push.context, &format!("remote-{helper}"));
+    let scheme = helpers.find(|helper| !is_known(helper))?;
     let summary = "git has no program for the scheme of the push URL, so a plain `git push` fails";
     let fix = "write the scheme in lower case, or install its `git-remote-SCHEME`: `git remote -v` shows the URL";
     let fail = Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
-    Some(fail.with([Evidence::foreign("scheme", &scheme)]))
+    Some(fail.with([Evidence::foreign("scheme", scheme)]))
 }
 
 /// A helper that git does not have, or a refspec of which git does not find the source.
@@ -583,5 +632,46 @@ mod tests {
             Path::new("/app"),
         );
         assert_eq!((without.status, without.code), none);
+    }
+
+    #[test]
+    fn the_helper_of_a_url_is_what_git_starts() {
+        for (url, expected) in [
+            ("ext::sh -c true", Some("ext")),
+            ("fd::17", Some("fd")),
+            ("codecommit::eu-west-1://app", Some("codecommit")),
+            ("HTTPS://h/o/app", Some("HTTPS")),
+            ("keybase://team/app", Some("keybase")),
+            ("ssh://h/o/app", None),
+            ("git@h:o/app", None),
+            ("git@h::o/app", None),
+            ("/srv/app.git", None),
+            ("DISABLED", None),
+        ] {
+            assert_eq!(helper(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_helper_is_allowed_by_the_policy_of_git() {
+        // as git is asked
+        let own = "protocol.ext.allow\nnever";
+        for (helper, settings, protocols, from_user, expected) in [
+            ("ext", &[own][..], None, None, false),
+            ("ext", &["protocol.ext.allow\nalways", own], None, None, true),
+            ("ext", &["protocol.allow\nalways", own], None, None, true),
+            ("ext", &["protocol.ext.allow\nuser", own], None, Some("0"), false),
+            ("ext", &["protocol.ext.allow\nalways", own], Some("ssh"), None, false),
+            ("ext", &[own], Some("ssh:ext"), None, true),
+            ("fd", &[own], None, None, true),
+            ("fd", &[own], None, Some("0"), false),
+            ("fd", &["protocol.allow\nnever", own], None, None, false),
+            ("fd", &["protocol.fd.allow\nAlways", own], None, Some("0"), true),
+        ] {
+            let entry = |entry: &&str| format!("global\0file:/h/.gitconfig\0{entry}\0");
+            let config = EffectiveConfig::parse(settings.iter().map(entry).collect::<String>());
+            let allowed = is_allowed(helper, &config, protocols, from_user);
+            assert_eq!(allowed, expected, "{helper} {settings:?} {protocols:?} {from_user:?}");
+        }
     }
 }
