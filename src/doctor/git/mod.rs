@@ -62,7 +62,9 @@ pub use new_clone::{in_new_clone, of_new_clone};
 pub use programs::{program, programs};
 use refusal::{Refusal, refusal};
 pub use refusal::{has_unusual, refused_value};
-pub use remotes::{REMOVE_RULE, no_repository, set_push_url, set_url, still_https};
+pub use remotes::{
+    REMOVE_RULE, is_marker, local_path, no_repository, set_push_url, set_url, still_https,
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::layout;
 use super::setting::{self, SettingChange};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -158,7 +159,11 @@ fn judge(
     // as in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == remote.name);
     let stored = stored.map(|stored| &stored.url);
-    let lost = |url: &String| Some((url.clone(), no_repository(url, clone.top())?));
+    let lost = |url: &String| {
+        let is_path = url.contains('/') && !is_marker(url, Some(&remote.fetch));
+        let what = no_repository(url, clone.top(), &context.home.path).filter(|_| is_path)?;
+        Some((url.clone(), what))
+    };
     if let Some((folder, what)) = remote.push.iter().find_map(lost) {
         let judgement = of_lost_folder(context, remote, what, clone).about(place);
         return Some(judgement.with([Evidence::foreign("push", &folder)]));
@@ -173,24 +178,47 @@ fn judge(
     pushes.filter_map(judge).max_by_key(|outcome| outcome.status)
 }
 
-/// What is at the path that a URL is, where that is no repository for git (path.c, `enter_repo`). A
-/// word, such as `DISABLED`, is there to prevent a push.
-pub fn no_repository(url: &str, top: &Path) -> Option<&'static str> {
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    let is_git_folder = |path: &PathBuf| {
-        path.join("objects").is_dir()
-            && path.join("refs").is_dir()
-            && path.join("HEAD").symlink_metadata().is_ok()
-    };
-    let names = ["/.git", "", ".git/.git", ".git"].map(|end| top.join(format!("{path}{end}")));
-    match () {
-        () if !path.starts_with(['/', '.']) => None,
-        () if names.iter().any(|path| path.is_file() || is_git_folder(path)) => None,
-        () if names.iter().any(|path| path.exists()) => {
-            Some("a folder that is not a git repository")
-        }
-        () => Some("a folder that is not there"),
+/// The path that a URL is (git's connect.c, url_is_local_not_ssh). Pure.
+pub fn local_path(url: &str) -> Option<&str> {
+    if let Some(rest) = url.strip_prefix("file://") {
+        return rest.get(rest.find('/')?..);
     }
+    let colon = url.find(':');
+    let is_local = colon.is_none_or(|at| url.find('/').is_some_and(|slash| slash < at));
+    is_local.then_some(url)
+}
+
+/// Whether a push URL that leads nowhere may be there to prevent a push, such as `DISABLED`. Pure.
+pub fn is_marker(url: &str, fetch: Option<&str>) -> bool {
+    !url.starts_with(['/', '.', '~', '$']) && !url.starts_with("file:") && fetch != Some(url)
+}
+
+/// What is at the path that a URL is, where that is no repository for git (path.c, `enter_repo`).
+/// git expands `~` alone.
+pub fn no_repository(url: &str, top: &Path, home: &Path) -> Option<&'static str> {
+    let path = local_path(url)?;
+    let path = match path.strip_prefix("~/") {
+        Some(rest) => home.join(rest),
+        // a home of another user, and what git decodes in a URL
+        None if path.starts_with('~') || url.starts_with("file:") && path.contains('%') => {
+            return None;
+        }
+        None => top.join(path),
+    };
+    let names = ["/.git", "", ".git/.git", ".git"];
+    let names = names.map(|end| PathBuf::from(format!("{}{end}", path.display())));
+    for name in &names {
+        let is_repository = layout::git_folder(name).is_some();
+        if is_repository || name.is_file() {
+            return (!is_repository).then_some("a file that is not a git repository");
+        }
+    }
+    let is_there = names.iter().any(|path| path.exists());
+    Some(if is_there {
+        "a folder that is not a git repository"
+    } else {
+        "a folder that is not there"
+    })
 }
 
 /// One place to which a remote pushes.

@@ -76,20 +76,22 @@ impl ForeseenPush<'_> {
 
     /// The remote is a folder that is gone, or a clone in which the branch is checked out.
     fn of_folder(&self, url: &str) -> Option<Judgement> {
-        let folder = local_folder(url, &self.layout.top)?;
-        if let Some(what) = git::no_repository(url, &self.layout.top) {
+        let folder = self.layout.top.join(git::local_path(url)?);
+        if file::head(&folder, 8).is_ok_and(|head| head.starts_with(b"# v") && folder.is_file()) {
+            let summary = "a plain `git push` goes to a bundle, which takes no push";
+            let fix = "set the remote to a repository: `git remote set-url REMOTE URL`";
+            let fail = Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
+            return Some(fail.with([Evidence::foreign("push", url)]));
+        }
+        let home = &self.context.home.path;
+        let what = git::no_repository(url, &self.layout.top, home);
+        if let Some(what) = what.filter(|_| !git::is_marker(url, self.fetch())) {
             let summary = format!("a plain `git push` goes to {what}, so it fails");
             let fix = "correct the remote: `git remote -v` and `git config --show-origin \
                        --get-regexp '^branch[.]|pushdefault$'` show what names it";
             let judgement =
                 Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
             return Some(judgement.with([Evidence::foreign("push", url)]));
-        }
-        if file::head(&folder, 8).is_ok_and(|head| head.starts_with(b"# v") && folder.is_file()) {
-            let summary = "a plain `git push` goes to a bundle, which takes no push";
-            let fix = "set the remote to a repository: `git remote set-url REMOTE URL`";
-            let fail = Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
-            return Some(fail.with([Evidence::foreign("push", url)]));
         }
         let other = Layout::around(&folder)?;
         let is_it = is_same(&other.top, &folder) || is_same(&other.git, &folder);
@@ -302,14 +304,9 @@ fn gitlinks(log: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// The folder that a URL means (git's connect.c, url_is_local_not_ssh). Pure.
+/// The folder that a URL means. Pure.
 pub fn local_folder(url: &str, top: &Path) -> Option<PathBuf> {
-    if let Some(path) = url.strip_prefix("file://") {
-        return Some(top.join(path));
-    }
-    let colon = url.find(':');
-    let is_local = colon.is_none_or(|at| url.find('/').is_some_and(|slash| slash < at));
-    (is_local && url.contains('/')).then(|| top.join(url))
+    git::local_path(url).filter(|path| path.contains('/')).map(|path| top.join(path))
 }
 
 /// Whether a clone refuses a push to the branch that is checked out (git-config(1),

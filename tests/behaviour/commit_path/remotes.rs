@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Doctor::{Green, NoFailure, Warns};
-use super::Git::{PushFails, Works};
-use super::{Doctor, Lab, Row, app, row, run};
+use super::Doctor::{Fails, Green, NoFailure, Unknown, Warns};
+use super::Git::{NotTried, PushFails, Works};
+use super::{Doctor, Lab, Row, Where, app, row, run};
 use crate::support::{Access, sandbox};
 
 const NO_TARGET: Doctor = Warns("push-target-none");
@@ -46,7 +46,7 @@ const NAMES: &[Row] = &[
             git config remote.pushDefault gh; git config push.default current");
         app()
     }),
-    row("a new branch, and pushes go to a fork", Works, NoFailure, |lab| {
+    row("a new branch, and pushes go to a fork", Works, Green, |lab| {
         lab.sh("git clone -q --bare app fork.git; cd app; git remote add fork ~/fork.git
             git config remote.pushDefault fork; git switch -qc feat");
         app()
@@ -101,6 +101,89 @@ const PLACES: &[Row] = &[
         app()
     }),
 ];
+
+const NOT_FOUND: Doctor = Fails("push-repository-not-found");
+
+/// Sets the URL of origin. `bare.git` is in the home.
+fn leads_to(lab: &Lab, url: &str) -> Where {
+    lab.sh("git clone -q --bare app bare.git");
+    lab.sh(&format!("git -C app config remote.origin.url '{url}'"));
+    app()
+}
+
+const PATHS: &[Row] = &[
+    row("a path in the home", Works, Green, |lab| leads_to(lab, "~/bare.git")),
+    row("a path in the home that is gone", PushFails, NOT_FOUND, |lab| leads_to(lab, "~/gone.git")),
+    row("a path with a variable", PushFails, NOT_FOUND, |lab| leads_to(lab, "$HOME/bare.git")),
+    row("an owner and a name", PushFails, NOT_FOUND, |lab| leads_to(lab, "o/app")),
+    row("a word", PushFails, NOT_FOUND, |lab| leads_to(lab, "DISABLED")),
+    row("a push URL against pushes", PushFails, ELSEWHERE, |lab| {
+        lab.sh("git -C app config remote.origin.pushurl no/push");
+        app()
+    }),
+    row("a plain folder", PushFails, NOT_FOUND, |lab| {
+        lab.sh("mkdir plain");
+        leads_to(lab, "/home/coder/plain")
+    }),
+    row("a plain file", PushFails, NOT_FOUND, |lab| {
+        lab.sh("echo x >plain");
+        leads_to(lab, "/home/coder/plain")
+    }),
+    row("a path below the clone", Works, Green, |lab| {
+        lab.sh("git clone -q --bare app app/.git/bare.git");
+        leads_to(lab, ".git/bare.git")
+    }),
+    row("a name below the clone", Works, NoFailure, |lab| {
+        lab.sh("git clone -q --bare app app/below.git");
+        leads_to(lab, "below.git")
+    }),
+    row("a file URL", Works, Green, |lab| leads_to(lab, "file:///home/coder/bare.git")),
+    row("a file URL with a host", Works, Green, |lab| {
+        leads_to(lab, "file://localhost/home/coder/bare")
+    }),
+    row("a file URL of the home", PushFails, NOT_FOUND, |lab| leads_to(lab, "file://~/bare.git")),
+    row("a file URL with a coded character", Works, NoFailure, |lab| {
+        leads_to(lab, "file:///home/coder/b%61re.git")
+    }),
+];
+
+const FORBIDDEN: Doctor = Fails("git-transport-forbidden");
+
+const HELPERS: &[Row] = &[
+    row("a command, which git does not allow", PushFails, FORBIDDEN, |lab| {
+        leads_to(lab, "ext::false")
+    }),
+    row("a command, which is allowed", PushFails, Unknown("push.target"), |lab| {
+        lab.sh("git config --global protocol.ext.allow always");
+        leads_to(lab, "ext::false")
+    }),
+    row("a command, and all protocols are allowed", PushFails, Unknown("push.target"), |lab| {
+        lab.sh("git config --global protocol.allow always");
+        leads_to(lab, "ext::false")
+    }),
+    row("a command, and a variable allows others", PushFails, FORBIDDEN, |lab| {
+        lab.sh("git config --global protocol.ext.allow always");
+        leads_to(lab, "ext::false").env("GIT_ALLOW_PROTOCOL", "ssh:https")
+    }),
+    row("an open file", NotTried, Unknown("push.target"), |lab| leads_to(lab, "fd::17")),
+    row("an open file, not by the user", PushFails, FORBIDDEN, |lab| {
+        leads_to(lab, "fd::17").env("GIT_PROTOCOL_FROM_USER", "0")
+    }),
+    row("an open file, which is forbidden", PushFails, FORBIDDEN, |lab| {
+        lab.sh("git config --global protocol.fd.allow never");
+        leads_to(lab, "fd::17")
+    }),
+];
+
+#[test]
+fn the_paths_of_remotes() {
+    sandbox(|ws| run(ws, PATHS));
+}
+
+#[test]
+fn the_helpers_of_remotes() {
+    sandbox(|ws| run(ws, HELPERS));
+}
 
 #[test]
 fn the_remote_of_a_plain_push() {
