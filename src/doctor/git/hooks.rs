@@ -314,6 +314,7 @@ fn by_script(text: &str, shell: ShellMode, surroundings: &Surroundings) -> Hook 
             missing_file: &|word: &Word| {
                 helper(&format!(". {}", word.raw)).filter(|file| !(surroundings.has_helper)(file))
             },
+            is_set: &|name| (surroundings.variable)(name).is_some(),
             has_terminal,
         };
         script::failure(text, shell, &surroundings)

@@ -2,10 +2,10 @@
 //! script is read as the shell reads it, and never run. Where it may end in another way, or does
 //! what is not known here, nothing is reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::shell::{Redirect, ShellNode, Simple, Word, parse};
+use super::shell::{Redirect, ShellNode, Simple, Word, matches_empty, parse};
 
 /// Why a command fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct ScriptSurroundings<'a> {
     pub is_harmless_file: &'a dyn Fn(&Word) -> bool,
     /// The file that a line reads, where that does not exist.
     pub missing_file: &'a dyn Fn(&Word) -> Option<String>,
+    /// Whether the script gets this variable.
+    pub is_set: &'a dyn Fn(&str) -> bool,
     pub has_terminal: bool,
 }
 
@@ -59,9 +61,11 @@ pub fn failure(
         last: CommandStatus::Unknown,
         earlier: EarlierPrograms::default(),
         variables: BTreeMap::new(),
+        unread: BTreeSet::new(),
+        lacks_terminal: false,
         functions: BTreeMap::new(),
     };
-    let mut reader = ScriptReader { shell, surroundings, state, steps: 0, calls: 0 };
+    let mut reader = ScriptReader { script, shell, surroundings, state, steps: 0, calls: 0 };
     match reader.list(&nodes, &CommandPlace::default()) {
         End::Goes(CommandStatus::Fails(cause)) | End::Fails(cause) => cause,
         _ => None,
@@ -114,10 +118,15 @@ struct ShellState {
     earlier: EarlierPrograms,
     /// Those that keep how a command ended.
     variables: BTreeMap<String, CommandStatus>,
+    /// Those that are empty, since they are read from the terminal alone, and there is none.
+    unread: BTreeSet<String>,
+    /// Something was to be read from the terminal, and there is none.
+    lacks_terminal: bool,
     functions: BTreeMap<String, Rc<Vec<ShellNode>>>,
 }
 
 struct ScriptReader<'a> {
+    script: &'a str,
     shell: ShellMode,
     surroundings: &'a ScriptSurroundings<'a>,
     state: ShellState,
@@ -154,17 +163,12 @@ impl ScriptReader<'_> {
                 let end = self.simple(simple, at);
                 self.ending(end, at)
             }
-            ShellNode::Test(words) => End::Goes(self.test(words)),
+            ShellNode::Test(words) => End::Goes(self.test(words, true)),
             ShellNode::Pipe { parts, is_negated } => self.pipe(parts, *is_negated, at),
             ShellNode::Chain { first, rest } => self.chain(first, rest, at),
             ShellNode::If { branches, otherwise } => self.branches(branches, otherwise, at),
-            ShellNode::Maybe(lists) => {
-                lists.iter().fold(End::Goes(CommandStatus::Unknown), |end, list| {
-                    let before = self.state.clone();
-                    let of_list = self.list(list, at);
-                    self.merge(before, end, of_list)
-                })
-            }
+            ShellNode::Maybe(list) => self.one_or_none([&**list], at),
+            ShellNode::Case { subject, arms } => self.case(subject, arms, at),
             ShellNode::Group(list) => self.list(list, at),
             ShellNode::Subshell(list) => {
                 let end = self.apart(|reader| reader.list(list, at));
@@ -176,6 +180,44 @@ impl ScriptReader<'_> {
                 End::Goes(CommandStatus::Succeeds(None))
             }
         }
+    }
+
+    /// One of the lists may run, or none.
+    fn one_or_none<'n>(
+        &mut self,
+        lists: impl IntoIterator<Item = &'n [ShellNode]>,
+        at: &CommandPlace,
+    ) -> End {
+        lists.into_iter().fold(End::Goes(CommandStatus::Unknown), |end, list| {
+            let before = self.state.clone();
+            let of_list = self.list(list, at);
+            self.merge(before, end, of_list)
+        })
+    }
+
+    fn case(
+        &mut self,
+        subject: &Word,
+        arms: &[(Vec<Word>, Vec<ShellNode>)],
+        at: &CommandPlace,
+    ) -> End {
+        let matches = |patterns: &[Word]| {
+            let of_each: Option<Vec<_>> = patterns.iter().map(matches_empty).collect();
+            of_each.map(|of_each| of_each.contains(&true))
+        };
+        if self.is_unread(&subject.raw) {
+            // one that is not known may match, too
+            let mut arms = arms.iter().map(|(patterns, list)| (matches(patterns), list));
+            match arms.find(|(matches, _)| *matches != Some(false)) {
+                Some((Some(_), list)) => {
+                    let because = Some(CommandFault::Terminal);
+                    return self.list(list, &CommandPlace { because, ..at.clone() });
+                }
+                Some((None, _)) => {}
+                None => return End::Goes(CommandStatus::Succeeds(None)),
+            }
+        }
+        self.one_or_none(arms.iter().map(|(_, list)| &**list), at)
     }
 
     /// The shell may end at an error.
@@ -309,6 +351,8 @@ impl ScriptReader<'_> {
         self.state.earlier.make_files |= other.earlier.make_files;
         self.state.earlier.install |= other.earlier.install;
         self.state.variables.retain(|name, status| other.variables.get(name) == Some(status));
+        self.state.unread.retain(|name| other.unread.contains(name));
+        self.state.lacks_terminal &= other.lacks_terminal;
         if self.state.functions != other.functions {
             return End::Unsure;
         }
@@ -334,6 +378,13 @@ impl ScriptReader<'_> {
         self.state.earlier.make_files |= simple.redirects.iter().any(Redirect::may_make_a_file);
         let Some(program) = program.literal.as_deref() else { return UNKNOWN };
         let arguments = simple.words.get(1..).unwrap_or_default();
+        let reads_terminal = simple.redirects.iter().any(Redirect::reads_terminal);
+        if reads_terminal && !self.surroundings.has_terminal && !is_special(program) {
+            // the shell does not run it
+            self.state.lacks_terminal = true;
+            self.not_read(program, arguments);
+            return End::Goes(CommandStatus::Fails(Some(CommandFault::Terminal)));
+        }
         let first = arguments.first();
         if let Some(body) = self.state.functions.get(program).map(Rc::clone) {
             if self.calls >= MOST_CALLS {
@@ -360,7 +411,7 @@ impl ScriptReader<'_> {
                 self.state.is_at_top = first.is_some_and(|word| TOP.contains(&&*word.raw));
                 UNKNOWN
             }
-            "[" | "test" => End::Goes(self.test(arguments)),
+            "[" | "test" => End::Goes(self.test(arguments, false)),
             "command" | "type" | "hash" | "which" => self.looked_up(program, arguments),
             "export" | "readonly" | "local" | "declare" | "typeset" | "unset" => {
                 let is_path = |word: &Word| word.raw.trim_matches(['"', '\'']).starts_with("PATH");
@@ -416,7 +467,10 @@ impl ScriptReader<'_> {
         let Some(word) = argument else { return exit_as(&self.state.last) };
         match word.literal.as_deref() {
             Some("0") => End::Unsure,
-            Some(number) if number.parse::<u8>().is_ok() => End::Fails(at.because.clone()),
+            Some(number) if number.parse::<u8>().is_ok() => {
+                let terminal = self.state.lacks_terminal.then_some(CommandFault::Terminal);
+                End::Fails(at.because.clone().or(terminal))
+            }
             Some(_) => End::Unsure,
             None => self.kept(&word.raw).map_or(End::Unsure, exit_as),
         }
@@ -493,9 +547,91 @@ impl ScriptReader<'_> {
         })
     }
 
+    /// The variables that `read` would have set are empty, where nothing else sets them.
+    fn not_read(&mut self, program: &str, arguments: &[Word]) {
+        if program != "read" {
+            return;
+        }
+        let mut names = Vec::new();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.literal.as_deref() {
+                Some(option) if option.starts_with('-') => {
+                    // these have a value
+                    if option.ends_with(['p', 'n', 'N', 't', 'd', 'a', 'u', 'i']) {
+                        words.next();
+                    }
+                }
+                Some(name) => names.push(name.to_owned()),
+                None => return,
+            }
+        }
+        if names.is_empty() {
+            names.push("REPLY".to_owned());
+        }
+        let is_set = self.surroundings.is_set;
+        names.retain(|name| is_read_alone(self.script, name) && !is_set(name));
+        self.state.unread.extend(names);
+    }
+
+    /// Whether the word is `$NAME` of a variable that is empty.
+    fn is_unread(&self, raw: &str) -> bool {
+        let raw = raw.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(raw);
+        let name = raw
+            .strip_prefix('$')
+            .map(|name| name.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(name));
+        name.is_some_and(|name| self.state.unread.contains(name))
+    }
+
+    /// A test of a variable that is empty: `[ "$answer" = y ]`. `is_double`: `[[ … ]]`.
+    fn test_of_unread(&self, words: &[Word], is_double: bool) -> CommandStatus {
+        if is_double && !self.shell.is_bash {
+            return CommandStatus::Unknown;
+        }
+        let (words, is_negated) = match words {
+            [first, rest @ ..] if first.raw == "!" => (rest, true),
+            words => (words, false),
+        };
+        // `[` gets no argument in the place of one that is empty and not quoted
+        let is_empty =
+            |word: &Word| self.is_unread(&word.raw) && (is_double || word.raw.starts_with('"'));
+        let holds = match words {
+            [operator, value] if is_empty(value) => match &*operator.raw {
+                "-z" => Some(true),
+                "-n" => Some(false),
+                _ => None,
+            },
+            [value, operator, other] if is_empty(value) => {
+                let matches = if is_double {
+                    matches_empty(other)
+                } else {
+                    other.literal.as_ref().map(String::is_empty)
+                };
+                match &*operator.raw {
+                    "=" | "==" => matches,
+                    "!=" => matches.map(|matches| !matches),
+                    "=~" if needs_a_letter(&other.raw) => Some(false),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let cause = Some(CommandFault::Terminal);
+        match holds {
+            Some(holds) if holds != is_negated => CommandStatus::Succeeds(cause),
+            Some(_) => CommandStatus::Fails(cause),
+            None => CommandStatus::Unknown,
+        }
+    }
+
     /// `[ $? -ne 0 ]`: whether a command failed.
-    fn test(&self, words: &[Word]) -> CommandStatus {
-        let words: Vec<_> = words.iter().map(|word| &*word.raw).filter(|it| *it != "]").collect();
+    fn test(&self, words: &[Word], is_double: bool) -> CommandStatus {
+        let words = words.strip_suffix(&[Word::closing()]).unwrap_or(words);
+        let of_unread = self.test_of_unread(words, is_double);
+        if of_unread != CommandStatus::Unknown {
+            return of_unread;
+        }
+        let words: Vec<_> = words.iter().map(|word| &*word.raw).collect();
         let [value, operator, "0"] = &words[..] else { return CommandStatus::Unknown };
         let is_failure = match *operator {
             "-ne" | "!=" | "-gt" => true,
@@ -527,6 +663,29 @@ fn negated(status: CommandStatus) -> CommandStatus {
     }
 }
 
+/// Whether a regular expression matches no empty text: one of letters and of sets of letters. Pure.
+fn needs_a_letter(pattern: &str) -> bool {
+    let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+    let pattern = pattern.strip_suffix('$').unwrap_or(pattern);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"[]".contains(&byte);
+    !pattern.is_empty() && pattern.bytes().all(is_plain)
+}
+
+/// Whether the script has the name of a variable only where its value is taken, or where it is read
+/// from the terminal. Pure.
+fn is_read_alone(script: &str, name: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_read = |line: &str| line.contains("read") && line.contains("/dev/tty");
+    script.lines().filter(|line| !is_read(line)).all(|line| {
+        let mut places = line.match_indices(name).filter(|(at, _)| {
+            let (before, after) = (line.get(..*at), line.get(at + name.len()..));
+            !before.unwrap_or_default().ends_with(is_of_name)
+                && !after.unwrap_or_default().starts_with(is_of_name)
+        });
+        places.all(|(at, _)| line.get(..at).is_some_and(|it| it.ends_with(['$', '{'])))
+    })
+}
+
 /// Programs that hooks often start and that make no file.
 fn only_reads(program: &str) -> bool {
     const PROGRAMS: &[&str] = &[
@@ -541,6 +700,15 @@ fn may_install(words: &[Option<&str>]) -> bool {
     const WORDS: &[&str] =
         &["add", "ci", "curl", "get", "i", "install", "make", "setup", "sync", "tar", "wget"];
     words.iter().flatten().any(|word| WORDS.contains(word))
+}
+
+/// What of these sh ends where a redirection fails.
+fn is_special(program: &str) -> bool {
+    const NAMES: &[&str] = &[
+        ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return",
+        "set", "shift", "times", "trap", "unset",
+    ];
+    NAMES.contains(&program)
 }
 
 /// What sh or bash does itself, and the words of their grammar.
@@ -641,6 +809,7 @@ mod tests {
             starts: &|program| !is_gone(program),
             is_harmless_file: &|word| word.raw == "_/husky.sh",
             missing_file: &|word| is_gone(&word.raw).then(|| word.raw.clone()),
+            is_set: &|name| name == "SET",
             has_terminal,
         };
         failure(script, shell, &surroundings)
@@ -742,6 +911,23 @@ mod tests {
             ("set -e\nexec < /dev/tty\nls", true, true),
             ("exec >/dev/null\nls", false, false),
             ("[ -t 1 ] && exec < /dev/tty\nls", false, false),
+            ("read x </dev/tty", true, true),
+            ("read x </dev/tty\nls", false, false),
+            ("set -e\nread x </dev/tty\nls", true, true),
+            ("set -e\nread x </dev/tty || true\nls", false, false),
+            ("read x </dev/tty\n[ \"$x\" = y ] || exit 1", true, true),
+            ("read -r -p 'ok? ' x </dev/tty\n[ \"${x}\" != n ] || exit 1\nls", false, false),
+            ("read x </dev/tty\nif [ -z \"$x\" ]; then\n  exit 1\nfi\nls", true, true),
+            ("read x </dev/tty\n[ \"$x\" = '' ] || exit 1\nls", false, false),
+            ("x=y\nread x </dev/tty\n[ \"$x\" = y ] || exit 1\nls", false, false),
+            ("read SET </dev/tty\n[ \"$SET\" = y ] || exit 1\nls", false, false),
+            ("[ -t 1 ] && read x </dev/tty\n[ \"$x\" = y ] || exit 1\nls", false, false),
+            ("read x </dev/tty\ncase $x in y) exit 0;; *) exit 1;; esac", true, true),
+            ("read x </dev/tty\ncase \"$x\" in [nN]*) exit 1;; '') ;; esac\nls", false, false),
+            ("read x </dev/tty\ncase $x in \"$y\") exit 1;; *) exit 1;; esac\nls", false, false),
+            ("read -n 1 -r </dev/tty\n[[ $REPLY =~ ^[Yy]$ ]] && exit 0\nexit 1", false, true),
+            ("read -n1 </dev/tty\nif [[ ! $REPLY =~ ^[Yy]$ ]]; then exit 1; fi\nls", false, true),
+            ("ask() {\n  read x </dev/tty\n}\nask\n[ \"$x\" = y ] || exit 1\nls", true, true),
         ] {
             for (shell, fails) in [(SH, of_sh), (BASH, of_bash)] {
                 let expected = cause.clone().filter(|_| fails);

@@ -12,6 +12,13 @@ pub struct Word {
     pub literal: Option<String>,
 }
 
+impl Word {
+    /// What ends `[`.
+    pub fn closing() -> Self {
+        Self { raw: "]".to_owned(), literal: Some("]".to_owned()) }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     operator: String,
@@ -61,8 +68,13 @@ pub enum ShellNode {
         branches: Vec<(Vec<ShellNode>, Vec<ShellNode>)>,
         otherwise: Vec<ShellNode>,
     },
-    /// A loop or `case`: each may run or not.
-    Maybe(Vec<Vec<ShellNode>>),
+    /// A loop: it may run or not.
+    Maybe(Vec<ShellNode>),
+    /// Each list with the patterns for which it runs.
+    Case {
+        subject: Word,
+        arms: Vec<(Vec<Word>, Vec<ShellNode>)>,
+    },
     Group(Vec<ShellNode>),
     Subshell(Vec<ShellNode>),
     Background,
@@ -75,6 +87,13 @@ enum Token {
     Operator(&'static str),
     /// What follows it is its target.
     Redirect(String),
+}
+
+/// Whether a pattern of `case` or of `[[` matches the empty text, where that is known. Pure.
+pub fn matches_empty(pattern: &Word) -> Option<bool> {
+    let is_known = !pattern.raw.contains(['$', '`', '(', '\\']);
+    let is_empty = || pattern.raw.bytes().all(|byte| b"*\"'".contains(&byte));
+    is_known.then(is_empty)
 }
 
 /// Commands may be nested no deeper.
@@ -445,7 +464,7 @@ impl Parser {
                 self.at += 1;
                 let mut list = self.list(&["do"])?;
                 list.extend(self.body()?);
-                self.redirected(ShellNode::Maybe(vec![list]))
+                self.redirected(ShellNode::Maybe(list))
             }
             Some("for") => {
                 self.at += 1;
@@ -455,7 +474,7 @@ impl Parser {
                     self.at += 1;
                 }
                 let body = self.body()?;
-                self.redirected(ShellNode::Maybe(vec![body]))
+                self.redirected(ShellNode::Maybe(body))
             }
             Some("case") => self.case(),
             Some("{") => {
@@ -511,26 +530,27 @@ impl Parser {
 
     fn case(&mut self) -> Option<ShellNode> {
         self.expect("case")?;
-        self.next_word()?;
+        let subject = self.next_word()?;
         self.skip_lines();
         self.expect("in")?;
-        let mut lists = Vec::new();
+        let mut arms = Vec::new();
         loop {
             self.skip_lines();
             if self.expect("esac").is_some() {
                 break;
             }
             self.takes("(");
+            let mut patterns = Vec::new();
             while !self.takes(")") {
-                self.next_word()
-                    .is_some()
-                    .then_some(())
-                    .or_else(|| self.takes("|").then_some(()))?;
+                match self.next_word() {
+                    Some(pattern) => patterns.push(pattern),
+                    None => self.takes("|").then_some(())?,
+                }
             }
-            lists.push(self.list(&["esac"])?);
+            arms.push((patterns, self.list(&["esac"])?));
             self.takes(";;");
         }
-        self.redirected(ShellNode::Maybe(lists))
+        self.redirected(ShellNode::Case { subject, arms })
     }
 
     /// Steps over the redirections of a command that has others in it.
@@ -628,12 +648,14 @@ mod tests {
                     }
                     found.extend(words(otherwise));
                 }
-                ShellNode::Maybe(lists) => {
-                    for list in lists {
+                ShellNode::Case { arms, .. } => {
+                    for (_, list) in arms {
                         found.extend(words(list));
                     }
                 }
-                ShellNode::Group(list) | ShellNode::Subshell(list) => found.extend(words(list)),
+                ShellNode::Maybe(list) | ShellNode::Group(list) | ShellNode::Subshell(list) => {
+                    found.extend(words(list));
+                }
                 ShellNode::Function(_, body) => found.extend(words(body)),
                 ShellNode::Test(_) | ShellNode::Background => {}
             }

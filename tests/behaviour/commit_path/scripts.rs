@@ -1,9 +1,9 @@
 //! Hooks that are scripts, and filters that Python runs: what of them is not installed.
 
 use super::Doctor::{Fails, Green, NoFailure};
-use super::Git::{AddFails, CommitFails, Works};
+use super::Git::{AddFails, CommitFails, PushFails, Works};
 use super::{Lab, Row, app, at, row, run};
-use crate::support::sandbox;
+use crate::support::{PATH, sandbox};
 
 const UNRUNNABLE: super::Doctor = Fails("git-hook-unrunnable");
 
@@ -44,6 +44,10 @@ fn lefthook(lab: &Lab, at_the_end: &str) {
                   call_lefthook run \"pre-commit\" \"$@\"\n";
     hook(lab, &script.replace("END", at_the_end));
 }
+
+/// A program of a machine that no emulator is registered for.
+const FOREIGN: &str = "head -c 4096 /bin/true >node; chmod +x node
+    printf '\\363\\0' | dd of=node bs=1 seek=18 conv=notrunc 2>/dev/null";
 
 const HOOKS: &[Row] = &[
     row("the usual strict hook without its program", CommitFails, UNRUNNABLE, |lab| {
@@ -161,6 +165,56 @@ const HOOKS: &[Row] = &[
     }),
     row("a hook of bash tries the terminal", Works, Green, |lab| {
         hook(lab, "#!/bin/bash\nexec < /dev/tty && no-cz --hook || true\n");
+        app()
+    }),
+    row("a hook asks the user", CommitFails, UNRUNNABLE, |lab| {
+        hook(lab, "#!/bin/sh\nread x </dev/tty\n[ \"$x\" = y ] || exit 1\n");
+        app()
+    }),
+    row("a hook of pushes asks the user", PushFails, UNRUNNABLE, |lab| {
+        let ask = "read -p 'ok? ' yn < /dev/tty\ncase $yn in y) exit 0;; *) exit 1;; esac\n";
+        lab.ws.write("app/.git/hooks/pre-push", &format!("#!/bin/bash\n{ask}"), 0o755);
+        app()
+    }),
+    row("a hook asks the user and goes on", Works, Green, |lab| {
+        hook(lab, "#!/bin/sh\nread x </dev/tty\n[ \"$x\" != n ] || exit 1\n");
+        app()
+    }),
+    row("a hook asks where there is a terminal", Works, Green, |lab| {
+        let text = "#!/bin/bash\n[ -t 1 ] || exit 0\nread x </dev/tty\n[[ $x == y ]] || exit 1\n";
+        hook(lab, text);
+        app()
+    }),
+    row("a compiled hook is cut", CommitFails, UNRUNNABLE, |lab| {
+        lab.sh("cd app/.git/hooks; head -c 40 /bin/true >pre-commit; chmod +x pre-commit");
+        app()
+    }),
+    row("a compiled hook is whole", Works, Green, |lab| {
+        lab.sh("cp /bin/true app/.git/hooks/pre-commit");
+        app()
+    }),
+    row("a compiled hook of macOS", CommitFails, UNRUNNABLE, |lab| {
+        lab.sh("cd app/.git/hooks; printf '\\317\\372\\355\\376\\14\\0\\0\\1' >pre-commit
+                head -c 500 /dev/zero >>pre-commit; chmod +x pre-commit");
+        app()
+    }),
+    row("the interpreter is of another machine", CommitFails, UNRUNNABLE, |lab| {
+        lab.sh(FOREIGN);
+        hook(lab, "#!/home/coder/node\nconst x = 1;\nprocess.exit(0)\n");
+        app()
+    }),
+    row("the same by env", CommitFails, UNRUNNABLE, |lab| {
+        lab.sh(FOREIGN);
+        hook(lab, "#!/usr/bin/env node\nprocess.exit(0)\n");
+        app().env("PATH", format!("/home/coder:{PATH}"))
+    }),
+    row("a shell of another machine", Works, Green, |lab| {
+        lab.sh(&format!("{FOREIGN}; mv node bash"));
+        hook(lab, "#!/home/coder/bash\nexit 0\n");
+        app()
+    }),
+    row("env gets an option and a program as one", CommitFails, UNRUNNABLE, |lab| {
+        hook(lab, "#!/usr/bin/env -i sh\nexit 0\n");
         app()
     }),
     row("lefthook is required and not installed", CommitFails, UNRUNNABLE, |lab| {
