@@ -63,9 +63,13 @@ fn git_runs_in(layout: &Layout) -> bool {
             return false;
         }
         match process.join("cwd").read_link() {
-            Ok(cwd) => Layout::around(&cwd).map_or(cwd.starts_with(&layout.common), |other| {
-                file::is_same(&other.common, &layout.common)
-            }),
+            Ok(cwd) => {
+                let is_here = |other: Layout| file::is_same(&other.common, &layout.common);
+                Layout::around(&cwd).map_or(cwd.starts_with(&layout.common), is_here)
+                    || git_dirs(process)
+                        .filter_map(|git| Layout::named(&cwd, Path::new(&git), None))
+                        .any(is_here)
+            }
             // another user's; one that has ended has no folder any more, be it a zombie
             Err(error) => error.kind() == ErrorKind::PermissionDenied,
         }
@@ -77,6 +81,22 @@ fn git_runs_in(layout: &Layout) -> bool {
     processes.any(|entry| is_process(&entry.file_name()) && is_held(&entry.path()))
 }
 
+/// The git folders that a process of git was started with: by its arguments, and by GIT_DIR.
+fn git_dirs(process: &Path) -> impl Iterator<Item = String> {
+    let arguments = start(&process.join("cmdline"));
+    let arguments: Vec<_> = arguments.split('\0').map(str::to_owned).collect();
+    let next = |at: usize| arguments.get(at + 1).cloned();
+    let named = arguments.iter().enumerate().filter_map(|(at, argument)| {
+        let value = argument.strip_prefix("--git-dir")?;
+        if value.is_empty() { next(at) } else { value.strip_prefix('=').map(str::to_owned) }
+    });
+    let named: Vec<_> = named.collect();
+    let variables = start_of(&process.join("environ"), LARGEST_ENVIRONMENT);
+    let of_variable = |variable: &str| variable.strip_prefix("GIT_DIR=").map(str::to_owned);
+    let set: Vec<_> = variables.split('\0').filter_map(of_variable).collect();
+    named.into_iter().chain(set)
+}
+
 /// git's monitor of the file system runs as long as the machine, and holds no lock.
 fn is_daemon(process: &Path) -> bool {
     start(&process.join("cmdline")).split('\0').any(|argument| argument == "fsmonitor--daemon")
@@ -84,7 +104,14 @@ fn is_daemon(process: &Path) -> bool {
 
 /// As much of a file of proc(5) as is judged: a process decides how long its command line is.
 fn start(path: &Path) -> String {
-    let head = file::head(path, 4096).unwrap_or_default();
+    start_of(path, 4096)
+}
+
+/// No ordinary one is larger.
+const LARGEST_ENVIRONMENT: u64 = 128 << 10;
+
+fn start_of(path: &Path, length: u64) -> String {
+    let head = file::head(path, length).unwrap_or_default();
     String::from_utf8_lossy(&head).into_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use super::Doctor::{Fails, Green, NoFailure, Undecided, Unknown, Warns};
 use super::Git::{AddFails, CommitFails, NotTried, PushFails, Works};
-use super::{Row, app, at, row, run};
+use super::{Lab, Row, app, at, row, run};
 use crate::support::sandbox;
 
 const LFS: &str = "git config --global filter.lfs.clean 'git-lfs clean -- %f'
@@ -239,7 +239,29 @@ const PLAYED: &[Row] = &[
         lab.sh("cd app; echo 0123456789012345678901234567890123456789 >.git/refs/heads/main");
         app()
     }),
+    row("a lock, and a git works in another clone", AddFails, Fails("git-lock-left"), |lab| {
+        lab.sh("cp -a app c2");
+        in_background(lab, "git --git-dir=/home/coder/c2/.git cat-file --batch");
+        app()
+    }),
+    row("a git works there by --git-dir", NotTried, Undecided("git.clone"), |lab| {
+        in_background(lab, "git --git-dir=/home/coder/app/.git cat-file --batch");
+        app()
+    }),
+    row("a git works there by GIT_DIR", NotTried, Undecided("git.clone"), |lab| {
+        in_background(lab, "GIT_DIR=/home/coder/app/.git git cat-file --batch");
+        app()
+    }),
 ];
+
+/// The clone has a lock of yesterday, and this works elsewhere while the doctor runs.
+fn in_background(lab: &Lab, command: &str) {
+    lab.sh(&format!(
+        "touch -d yesterday app/.git/index.lock; cd /
+         setsid sh -c 'sleep 20 | {command}' >/dev/null 2>&1 &
+         sleep 1"
+    ));
+}
 
 #[test]
 fn what_was_found_by_playing_it() {
