@@ -162,6 +162,11 @@ impl Clones {
         self.found.get_or_init(|| clones::search(&self.roots))
     }
 
+    /// With `--all`: the folders with a `.git` that leads to no git folder.
+    pub fn unresolved(&self) -> &[PathBuf] {
+        if self.all { &self.found().unresolved } else { &[] }
+    }
+
     pub fn in_view(&self) -> &[InView] {
         self.in_view.get_or_init(|| {
             let current = {
@@ -494,6 +499,17 @@ impl InView {
     /// Whether a plain `git push` goes to the remote of this name, as far as that is known.
     pub fn is_target(&self, name: &str) -> bool {
         self.target(self.remotes()).is_none_or(|target| target == name)
+    }
+
+    /// Whether its configuration and its folder have a form that git accepts: they were read without
+    /// git.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Whether git is not asked about it.
+    pub fn is_unread(&self) -> bool {
+        self.unread.is_some()
     }
 
     /// Where the work tree begins, as far as the folder shows it.

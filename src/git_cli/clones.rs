@@ -18,6 +18,8 @@ const SKIPPED: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "targe
 /// The configurations of the clones that were found, and of their submodules.
 pub struct Search {
     pub configs: Vec<PathBuf>,
+    /// Folders with a `.git` that leads to no git folder.
+    pub unresolved: Vec<PathBuf>,
     pub complete: bool,
 }
 
@@ -30,16 +32,22 @@ pub fn search(roots: &[PathBuf]) -> Search {
 fn search_within(budget: Duration, roots: &[PathBuf]) -> Search {
     let end = Instant::now() + budget;
     let mut found = Vec::new();
-    let complete = roots.iter().all(|root| walk(root, end, &mut found));
+    let mut unresolved = BTreeSet::new();
+    let complete = roots.iter().all(|root| walk(root, end, &mut found, &mut unresolved));
     found.sort();
     // worktrees share the configuration of their clone, and one root may be inside another
     let mut seen = BTreeSet::new();
     found.retain(|config| identity(config).is_some_and(|identity| seen.insert(identity)));
-    Search { configs: found, complete }
+    Search { configs: found, unresolved: unresolved.into_iter().collect(), complete }
 }
 
 /// Returns whether the search was complete.
-fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
+fn walk(
+    root: &Path,
+    end: Instant,
+    found: &mut Vec<PathBuf>,
+    unresolved: &mut BTreeSet<PathBuf>,
+) -> bool {
     // sorted when all are known: a folder may have more names than fit into memory
     let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).into_iter();
     while let Some(entry) = walk.next() {
@@ -59,6 +67,9 @@ fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
             if entry.depth() > 0 {
                 walk.skip_current_dir();
             }
+        } else if entry.path().join(".git").symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
+            // git ignores a link that leads nowhere
+            unresolved.insert(entry.into_path());
         }
     }
     true

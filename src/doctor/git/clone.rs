@@ -14,6 +14,7 @@ use super::access as permissions;
 use super::attributes;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
+use super::others;
 use super::parts::{self, Damage};
 use super::unfinished;
 use super::unpushed::{self, Unreadable};
@@ -120,8 +121,7 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
             Judgement { subject: own_subject(context), ..judgement }
         }
     };
-    let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
-    [current].into_iter().chain(others.filter_map(|clone| other(context, clone))).collect()
+    [current].into_iter().chain(others::check(context)).collect()
 }
 
 /// A folder `.git` without anything in it, which a mount or a failed clone leaves: git takes it for
@@ -193,24 +193,8 @@ fn is_unpopulated(context: &Context, folder: &Path, layout: &Layout) -> bool {
         && git(context, Some(&layout.top), &arguments).is_ok_and(mode)
 }
 
-fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {
+pub fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {
     answer.as_ref().is_ok_and(|output| output.stderr.contains("dubious ownership"))
-}
-
-/// Another clone: its form, its owner and its locks.
-fn other(context: &Context, clone: &InView) -> Option<Judgement> {
-    let top = context.home.shown(clone.top());
-    if is_other_owner(clone.answer()) {
-        let summary = "git refuses this clone, because it belongs to another user";
-        let fix = Fix::report("run git as its owner, or change the owner of its files");
-        return Some(Judgement::warn(Code::RepositoryOtherOwner, summary, fix).about(top));
-    }
-    let layout = Layout::of_git_folder(clone.top(), &clone.folder);
-    let judgement = match layout.defect {
-        Some(defect) => Some(defective(defect, &layout)),
-        None => judge_locks(&locks::left(&layout)),
-    };
-    Some(judgement?.about(top))
 }
 
 fn observe(context: &Context, layout: &Layout) -> ObservedClone {
@@ -387,7 +371,7 @@ fn worst_missing(
 
 /// The first folder of objects that the clone borrows from and that is not there
 /// (gitrepository-layout(5)).
-fn alternate_gone(common: &Path) -> Option<PathBuf> {
+pub fn alternate_gone(common: &Path) -> Option<PathBuf> {
     let objects = common.join("objects");
     let text = file::text(&objects.join("info/alternates"));
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '"']));
@@ -552,7 +536,7 @@ fn sandbox(context: &Context) -> Option<&'static str> {
     observed::SANDBOXES.iter().copied().find(|name| context.env.get(name).is_some())
 }
 
-fn defective(defect: Defect, layout: &Layout) -> Judgement {
+pub fn defective(defect: Defect, layout: &Layout) -> Judgement {
     let file = match defect {
         Defect::NoWorkTree => layout.top.clone(),
         _ => layout.top.join(".git"),
@@ -611,7 +595,7 @@ const REFUSED_VALUE: &str = "git rejects a value of its configuration, so nothin
 const IN_WORK_TREE: &str = "run git and the doctor in a work tree: `git worktree list` names those \
                             that exist, `git worktree add FOLDER BRANCH` makes one";
 
-fn broken(summary: &str, fix: Fix) -> Judgement {
+pub fn broken(summary: &str, fix: Fix) -> Judgement {
     Judgement::fail(Code::GitCloneBroken, summary, fix)
 }
 
@@ -947,7 +931,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
 ];
 
 /// The repository has a form that this git does not know. Pure.
-fn too_old(head: &Result<Output, Reason>) -> Option<Judgement> {
+pub fn too_old<E>(head: &Result<Output, E>) -> Option<Judgement> {
     let stderr = &head.as_ref().ok().filter(|output| !output.status.success())?.stderr;
     let unknown = stderr.contains("unknown repository extension");
     if !unknown && !stderr.contains("Expected git repo version") {
@@ -1010,7 +994,7 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
 }
 
 /// Pure.
-fn judge_locks(locks: &[LeftLock]) -> Option<Judgement> {
+pub fn judge_locks(locks: &[LeftLock]) -> Option<Judgement> {
     let lock = locks.iter().max_by_key(|lock| lock.is_left())?;
     let path = Evidence::new("lock", lock.path.display().to_string());
     if !lock.is_left() {
@@ -1203,10 +1187,11 @@ mod tests {
     #[test]
     fn the_version_that_an_extension_needs_is_named() {
         let stderr = "fatal: unknown repository extension found:\n\trelativeworktrees";
-        let judgement = too_old(&Ok(output(128, "", stderr))).unwrap();
+        let judgement = too_old::<Reason>(&Ok(output(128, "", stderr))).unwrap();
         assert!(judgement.summary.contains("git 2.48 or newer"), "{judgement:?}");
         assert!(
-            too_old(&Ok(output(0, "", "warning: unknown repository extension found"))).is_none()
+            too_old::<Reason>(&Ok(output(0, "", "warning: unknown repository extension found")))
+                .is_none()
         );
     }
 }

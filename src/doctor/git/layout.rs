@@ -57,7 +57,8 @@ impl Layout {
         (git.is_dir() && top.is_dir()).then(|| Self::of(&top, git))
     }
 
-    fn at(top: &Path) -> Option<Self> {
+    /// The one of this very folder.
+    pub fn at(top: &Path) -> Option<Self> {
         let inner = top.join(".git");
         let Ok(metadata) = inner.metadata() else {
             let gone = |target| Self::with(top, &top.join(target), Defect::GitFolderGone);
@@ -107,8 +108,7 @@ impl Layout {
 
     /// A git folder that was found in a search: it may be a submodule's, or a bare repository.
     pub fn of_git_folder(top: &Path, git: &Path) -> Self {
-        let defect = (!is_head(&git.join("HEAD"))).then_some(Defect::Head);
-        Self { top: top.to_owned(), git: git.to_owned(), common: git.to_owned(), defect }
+        Self::of(top, git.to_owned())
     }
 
     /// The branch of HEAD: `refs/heads/main`.

@@ -16,6 +16,7 @@ mod lfs;
 mod line_endings;
 mod locks;
 mod new_clone;
+mod others;
 mod parts;
 mod programs;
 mod python;

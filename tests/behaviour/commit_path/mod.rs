@@ -8,6 +8,7 @@ mod kinds;
 mod more;
 mod mounts;
 mod objects;
+mod others;
 mod parts;
 mod pushes;
 mod ready;
