@@ -160,6 +160,7 @@ fn hook(bytes: &[u8]) {
             starts: &|_| is_installed,
             is_harmless_file: &|_| false,
             missing_file: &|_| (!is_installed).then(String::new),
+            is_set: &|_| false,
             has_terminal: is_installed,
         };
         script::failure(&text, shell, &surroundings)
