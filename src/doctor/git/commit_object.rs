@@ -50,26 +50,31 @@ fn make(context: &Context, config: &EffectiveConfig) -> CommitObject {
     let end = Instant::now() + signing::PATIENCE;
     let setting = SigningSetting::of(config);
     let way = setting.as_ref().map(|setting| signing::way(context, setting, end));
-    match way {
+    let way = match way {
         Some(SigningWay::Broken(judgement)) => return CommitObject::Refused(judgement),
         Some(SigningWay::Held) => return CommitObject::Held,
         Some(SigningWay::NotTried(why)) => return CommitObject::NotTried(why),
-        Some(SigningWay::Try) | None => {}
-    }
+        way => way,
+    };
     let answer = write(context, setting.as_ref(), end);
     if answer.as_ref().is_ok_and(|output| output.status.success()) {
         return CommitObject::Made;
     }
-    CommitObject::Refused(Box::new(refused(context, setting.as_ref(), &answer)))
+    let signing = setting.as_ref().zip(way.as_ref());
+    CommitObject::Refused(Box::new(refused(context, signing, &answer)))
 }
 
-fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Completed) -> Judgement {
+fn refused(
+    context: &Context,
+    signing: Option<(&SigningSetting, &SigningWay)>,
+    answer: &Completed,
+) -> Judgement {
     let stderr = answer.as_ref().map_or("", |output| &output.stderr);
     if let Some(error) = ConfigError::parse(stderr) {
         let summary = "git rejects a value of its configuration, so every commit fails";
         return refused_value(context, summary, &error);
     }
-    match (refusal(stderr), setting) {
+    match (refusal(stderr), signing) {
         (Refusal::Clone(code), _) => Judgement::blocked(code),
         (Refusal::Identity, _) => Judgement::fail(
             Code::GitIdentityMissing,
@@ -77,7 +82,7 @@ fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Complet
             Fix::report("`pushready doctor --only git.commit` in the clone reports why"),
         )
         .with([Evidence::foreign("git said", stderr)]),
-        (_, Some(setting)) => signing::refused(context, setting, answer),
+        (_, Some((setting, way))) => signing::refused(context, setting, way, answer),
         (_, None) => {
             let reason = match answer {
                 Ok(output) => output.first_error().into(),

@@ -230,6 +230,65 @@ const ROWS: &[Row] = &[
     }),
 ];
 
+const WITHOUT_TMP: &[Row] = &[
+    row("ssh-keygen's file goes elsewhere", Works, NoFailure, |lab| {
+        ssh_key(lab, "");
+        lab.sh("mkdir t; chmod a-w /tmp");
+        app().env("TMPDIR", "/home/coder/t")
+    }),
+    row("git cannot write to /tmp", CommitFails, Fails("git-environment-broken"), |lab| {
+        ssh_key(lab, "");
+        app()
+    }),
+];
+
+#[test]
+fn signatures_by_ssh_need_a_temporary_file() {
+    sandbox(|ws| run(ws, WITHOUT_TMP));
+}
+
+/// What the doctor says of a signature that fails, in words that name what is to be done.
+#[test]
+fn the_cause_of_a_failed_signature_is_named() {
+    require("gpg");
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let says = |build: fn(&Lab), words: &str| {
+            lab.fresh();
+            build(&lab);
+            let report = lab.doctor(&app()).json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let broken = checks.filter(|check| check["code"] == "git-signing-broken");
+            let told: String = broken.map(ToString::to_string).collect();
+            assert!(told.contains(words), "{words}: {report:#}");
+        };
+        says(
+            |lab| {
+                gpg_key(lab, "pw");
+                lab.sh("gpgconf --launch gpg-agent");
+            },
+            "a passphrase that no gpg-agent holds",
+        );
+        lab.sh("gpgconf --kill all");
+        says(
+            |lab| {
+                ssh_key(lab, "");
+                lab.sh("chmod 644 .ssh/id_sign");
+            },
+            r#"["chmod","600","/home/coder/.ssh/id_sign"]"#,
+        );
+        says(|lab| ssh_key(lab, "pw"), "`ssh-add /home/coder/.ssh/id_sign`");
+        says(
+            |lab| {
+                sign_by_ssh(lab, "");
+                lab.sh("git config --global --unset user.signingKey
+                        git config --global gpg.ssh.defaultKeyCommand 'gone-key -L'");
+            },
+            "the program of gpg.ssh.defaultKeyCommand is not installed",
+        );
+    });
+}
+
 #[test]
 fn signed_commits() {
     require("gpg");

@@ -12,6 +12,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub use keyring::Keyring;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::executable::{can_run, is_on_path};
 use super::setting::{self, SettingChange};
@@ -136,6 +138,11 @@ pub enum SigningWay {
     NotTried(&'static str),
     /// By signing one commit object.
     Try,
+    /// The same. The key of GnuPG has a passphrase, which the agent that runs may hold, or ask for
+    /// with a program of its own.
+    TryProtected {
+        asks_elsewhere: bool,
+    },
 }
 
 /// What is known before a commit object is signed.
@@ -155,10 +162,27 @@ fn known(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWa
         return SigningWay::NotTried(why);
     }
     match setting.format {
-        Format::Ssh => ssh::way(context, setting, end),
+        Format::Ssh => match no_temporary_file(context) {
+            Some(judgement) => SigningWay::broken(judgement),
+            None => ssh::way(context, setting, end),
+        },
         Format::OpenPgp if is_gpg(setting.program) => openpgp::way(context, setting, end),
         Format::OpenPgp | Format::X509 => SigningWay::Try,
     }
+}
+
+/// git writes what ssh-keygen is to sign into a file of this folder (gpg-interface.c).
+fn no_temporary_file(context: &Context) -> Option<Judgement> {
+    let named = context.env.get("TMPDIR").map(PathBuf::from);
+    let folder = named.clone().unwrap_or_else(|| PathBuf::from("/tmp"));
+    let errno = access(&folder, Access::WRITE_OK).err()?;
+    if named.is_some() || errno != Errno::ROFS {
+        return Some(environment::temporary(named.as_deref()));
+    }
+    let summary = "/tmp is mounted read-only, so git cannot make a file there and signs no commit";
+    let fix = "mount it writable, or name another folder: `export TMPDIR=FOLDER` in the shell that \
+               runs git";
+    Some(Judgement::fail(Code::GitEnvironmentBroken, summary, Fix::report(fix)))
 }
 
 impl SigningWay {
@@ -243,11 +267,21 @@ fn left(context: &Context, end: Instant) -> Duration {
 }
 
 /// Why git did not sign the commit object.
-pub fn refused(context: &Context, setting: &SigningSetting, answer: &Completed) -> Judgement {
-    or_turn_off(context, refused_by(context, setting, answer))
+pub fn refused(
+    context: &Context,
+    setting: &SigningSetting,
+    way: &SigningWay,
+    answer: &Completed,
+) -> Judgement {
+    or_turn_off(context, refused_by(context, setting, way, answer))
 }
 
-fn refused_by(context: &Context, setting: &SigningSetting, answer: &Completed) -> Judgement {
+fn refused_by(
+    context: &Context,
+    setting: &SigningSetting,
+    way: &SigningWay,
+    answer: &Completed,
+) -> Judgement {
     let output = match answer {
         Ok(output) => output,
         Err(process::Failure::Deadline) if !context.has_ended() => {
@@ -274,12 +308,28 @@ fn refused_by(context: &Context, setting: &SigningSetting, answer: &Completed) -
         return environment::temporary(temporary.as_deref())
             .with([Evidence::foreign("git said", &said)]);
     }
-    judge_refusal(setting, &said, has_askpass).with([Evidence::foreign("git said", &said)])
+    let git_said = Evidence::foreign("git said", &said);
+    match way {
+        SigningWay::TryProtected { asks_elsewhere } if said.contains("failed to sign") => {
+            openpgp::not_held(*asks_elsewhere)
+        }
+        _ => {
+            let key = ssh::private_key(context, setting);
+            judge_refusal(setting, &said, has_askpass, key.as_deref())
+        }
+    }
+    .with([git_said])
 }
 
 /// Pure.
-fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Judgement {
+fn judge_refusal(
+    setting: &SigningSetting,
+    said: &str,
+    has_askpass: bool,
+    key: Option<&Path>,
+) -> Judgement {
     let has = |words: &str| said.contains(words);
+    let file = key.map_or_else(|| "KEY".to_owned(), shell);
     match setting.format {
         _ if has("cannot run") || has("cannot exec") => failed(
             "commits are to be signed, and git cannot run the signing program",
@@ -294,11 +344,14 @@ fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Jud
         ),
         Format::Ssh if has("incorrect passphrase") => failed(
             "the signing key has a passphrase, and no agent holds the key, so every commit fails",
-            Fix::report("load the key with `ssh-add`"),
+            Fix::report(format!("load the key with `ssh-add {file}`")),
         ),
         Format::Ssh if has("UNPROTECTED PRIVATE KEY") => failed(
             "other users can read the signing key, so ssh-keygen ignores it and every commit fails",
-            Fix::report("`chmod 600` the private key"),
+            match key.and_then(Path::to_str) {
+                Some(path) => Fix::run(["chmod", "600", path], "let nobody else read the key"),
+                None => Fix::report(format!("`chmod 600 {file}`")),
+            },
         ),
         _ => failed(
             "the signing program does not sign, so every commit fails",
@@ -405,7 +458,7 @@ mod tests {
             ("WARNING: UNPROTECTED PRIVATE KEY FILE!", false, CheckStatus::Fail, "other users"),
             ("error: gpg failed to sign the data", false, CheckStatus::Fail, "does not sign"),
         ] {
-            let judgement = judge_refusal(&setting, said, has_askpass);
+            let judgement = judge_refusal(&setting, said, has_askpass, Some(Path::new("/k")));
             assert_eq!(judgement.status, status, "{said}");
             assert!(judgement.summary.contains(words), "{said}: {judgement:?}");
         }

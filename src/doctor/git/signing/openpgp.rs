@@ -107,13 +107,26 @@ fn judge(
         () if places.contains(&KeyPlace::Card) => {
             SigningWay::NotTried("the signing key is on a card, which may ask for a PIN")
         }
-        () if is_all(KeyPlace::Protected) && !has_agent && asks_elsewhere => SigningWay::NotTried(
-            "the signing key has a passphrase, and gpg-agent has its own program that asks for it",
-        ),
+        () if is_all(KeyPlace::Protected) && !has_agent && asks_elsewhere => {
+            SigningWay::NotTried(ASKS_ELSEWHERE)
+        }
         () if is_all(KeyPlace::Protected) && !has_agent => SigningWay::broken(passphrase()),
+        () if is_all(KeyPlace::Protected) => SigningWay::TryProtected { asks_elsewhere },
         () => SigningWay::Try,
     }
 }
+
+/// The agent that runs does not hold the passphrase.
+pub fn not_held(asks_elsewhere: bool) -> Judgement {
+    if asks_elsewhere {
+        let reason = "sign once where gpg-agent can ask for it, then run the doctor again";
+        return Judgement::unknown(ASKS_ELSEWHERE, reason);
+    }
+    passphrase()
+}
+
+const ASKS_ELSEWHERE: &str =
+    "the signing key has a passphrase, and gpg-agent has its own program that asks for it";
 
 fn passphrase() -> Judgement {
     failed(
@@ -211,6 +224,7 @@ mod tests {
                 SigningWay::Held => "held",
                 SigningWay::NotTried(_) => "not tried",
                 SigningWay::Try => "try",
+                SigningWay::TryProtected { .. } => "try, protected",
             }
         };
         let expired = KEY.replace("sec:u", "sec:e");
@@ -219,7 +233,7 @@ mod tests {
             (KEY, "", 0, KeyPlace::Plain, false, false, "try"),
             (KEY, "", 0, KeyPlace::Protected, false, false, "broken"),
             (KEY, "", 0, KeyPlace::Protected, false, true, "not tried"),
-            (KEY, "", 0, KeyPlace::Protected, true, false, "try"),
+            (KEY, "", 0, KeyPlace::Protected, true, false, "try, protected"),
             (KEY, "", 0, KeyPlace::Agent, true, false, "held"),
             (KEY, "", 0, KeyPlace::Card, true, false, "not tried"),
             (&expired, "", 0, KeyPlace::Plain, false, false, "broken"),

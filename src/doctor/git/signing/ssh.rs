@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{SigningSetting, SigningWay, cannot_prompt, failed, left, path_of, program};
+use super::{
+    SigningSetting, SigningWay, cannot_prompt, failed, is_installed, left, path_of, program,
+};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::Evidence;
@@ -28,6 +30,8 @@ enum SigningKey {
     Unset,
     /// The command names none.
     NotNamed,
+    /// The program of that command is not there.
+    CommandGone(String),
     /// The public key itself: only an agent can hold the private one.
     Literal(String),
     /// No file is at the path.
@@ -81,6 +85,14 @@ fn judge(
             let summary = "gpg.ssh.defaultKeyCommand names no key, so every commit fails";
             return SigningWay::broken(failed(summary, name_key()));
         }
+        SigningKey::CommandGone(program) => {
+            let summary =
+                "the program of gpg.ssh.defaultKeyCommand is not installed, so every commit fails";
+            let fix = "install it, or name the key: `git config --global user.signingKey \
+                       ~/.ssh/KEY.pub`";
+            let program = Evidence::foreign("program", program);
+            return SigningWay::broken(failed(summary, Fix::report(fix)).with([program]));
+        }
         SigningKey::Missing(path) => {
             let summary = "user.signingKey names a file that does not exist, so every commit fails";
             let path = Evidence::new("path", path.display().to_string());
@@ -131,7 +143,12 @@ fn key(context: &Context, setting: &SigningSetting, end: Instant) -> SigningKey 
             None => path_of(context, text).map_or(SigningKey::Unresolved, |path| of_file(&path)),
         },
         (None, Some(command)) => {
-            let named = named(context, command.value.unwrap_or_default(), end);
+            let command = command.value.unwrap_or_default();
+            let mut words = split(command).unwrap_or_default().into_iter();
+            if let Some(program) = words.next().filter(|it| !is_installed(context, it)) {
+                return SigningKey::CommandGone(program);
+            }
+            let named = named(context, command, end);
             named.map_or(SigningKey::NotNamed, SigningKey::Literal)
         }
         (None, None) => SigningKey::Unset,
@@ -188,6 +205,15 @@ fn public(line: &str) -> Option<String> {
     let kind = words.next()?;
     let is_kind = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start));
     words.next().filter(|_| is_kind).map(str::to_owned)
+}
+
+/// The file of the private key, where the setting names it or the public key beside it.
+pub fn private_key(context: &Context, setting: &SigningSetting) -> Option<PathBuf> {
+    let text = setting.key.filter(|text| literal(text).is_none())?;
+    let path = path_of(context, text)?;
+    let is_public = public(&file::text(&path)).is_some();
+    let private = if is_public { path.with_extension("") } else { path };
+    private.exists().then_some(private)
 }
 
 fn of_file(path: &Path) -> SigningKey {
@@ -254,7 +280,7 @@ mod tests {
             SigningWay::Broken(_) => "broken",
             SigningWay::Held => "held",
             SigningWay::NotTried(_) => "not tried",
-            SigningWay::Try => "try",
+            SigningWay::Try | SigningWay::TryProtected { .. } => "try",
         }
     }
 
@@ -269,6 +295,7 @@ mod tests {
         let lists = |key: &str| Agent::Lists(vec![key.to_owned()]);
         for (program, key, agent, has_device, expected) in [
             ("ssh-keygen", SigningKey::Unset, Agent::None, false, "broken"),
+            ("ssh-keygen", SigningKey::CommandGone("x".into()), Agent::None, false, "broken"),
             ("ssh-keygen", SigningKey::NotNamed, Agent::None, false, "broken"),
             ("ssh-keygen", SigningKey::Missing("/k".into()), lists("AAAA"), false, "broken"),
             ("ssh-keygen", file(true, false), Agent::None, false, "try"),
