@@ -790,30 +790,23 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             Some(broken("git refuses to read HEAD, so no commit can be made", fix).with(said()))
         }
         Ok(_) => {
-            let judgement = match &observed.alternate_gone {
-                Some(folder) => broken(
-                    "objects are missing: the clone borrows them from a folder that is not there",
-                    Fix::report("bring that folder back, or clone again and copy the work tree"),
-                )
-                .with([Evidence::foreign("alternate", &folder.display().to_string())]),
-                None => {
-                    let again = "`git fetch`, or clone anew and copy the work tree";
-                    // git fetches none that it seems to have
-                    let fix = match damaged_file(stderr, layout) {
-                        Some(file) => {
-                            let file = shell(&file);
-                            format!(
-                                "move the damaged file away: `mv {file} {file}.away`; then {again}"
-                            )
-                        }
-                        None => format!("fetch them again: {again}"),
-                    };
-                    let summary =
-                        "objects of HEAD are missing or damaged, so no commit can be made";
-                    broken(summary, Fix::report(fix))
+            if let Some(folder) = &observed.alternate_gone {
+                let summary =
+                    "objects are missing: the clone borrows them from a folder that is not there";
+                let fix = "bring that folder back, or clone again and copy the work tree";
+                let folder = Evidence::foreign("alternate", &folder.display().to_string());
+                return Some(broken(summary, Fix::report(fix)).with([folder]).with(said()));
+            }
+            let again = "`git fetch`, or clone anew and copy the work tree";
+            // git fetches none that it seems to have
+            let fix = match damaged_file(stderr, layout).map(|file| shell(&file)) {
+                Some(file) => {
+                    format!("move the damaged file away: `mv {file} {file}.away`; then {again}")
                 }
+                None => format!("fetch them again: {again}"),
             };
-            Some(judgement.with(said()))
+            let summary = "objects of HEAD are missing or damaged, so no commit can be made";
+            Some(broken(summary, Fix::report(fix)).with(said()))
         }
         Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason.clone())),
     }
