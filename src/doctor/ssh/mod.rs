@@ -8,7 +8,7 @@ mod route;
 mod server;
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::process::geteuid;
@@ -48,6 +48,7 @@ const CONFIG: &str = "ssh.config";
 pub struct SshFacts {
     representatives: OnceLock<Vec<Repository>>,
     is_as_written: OnceLock<bool>,
+    lacking_copy: OnceLock<Option<PathBuf>>,
     /// `None`: ssh did not follow the routing to the repository that exists nowhere.
     followed: OnceLock<Option<OtherSections>>,
     chosen: OnceLock<Vec<(Repository, OnceLock<Chosen>)>>,
