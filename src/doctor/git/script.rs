@@ -62,7 +62,7 @@ pub fn failure(
         earlier: EarlierPrograms::default(),
         variables: BTreeMap::new(),
         unread: BTreeSet::new(),
-        lacks_terminal: false,
+        no_terminal: None,
         functions: BTreeMap::new(),
     };
     let mut reader = ScriptReader { script, shell, surroundings, state, steps: 0, calls: 0 };
@@ -121,7 +121,7 @@ struct ShellState {
     /// Those that are empty, since they are read from the terminal alone, and there is none.
     unread: BTreeSet<String>,
     /// Something was to be read from the terminal, and there is none.
-    lacks_terminal: bool,
+    no_terminal: Option<CommandFault>,
     functions: BTreeMap<String, Rc<Vec<ShellNode>>>,
 }
 
@@ -352,7 +352,7 @@ impl ScriptReader<'_> {
         self.state.earlier.install |= other.earlier.install;
         self.state.variables.retain(|name, status| other.variables.get(name) == Some(status));
         self.state.unread.retain(|name| other.unread.contains(name));
-        self.state.lacks_terminal &= other.lacks_terminal;
+        self.state.no_terminal.take_if(|_| other.no_terminal.is_none());
         if self.state.functions != other.functions {
             return End::Unsure;
         }
@@ -381,7 +381,7 @@ impl ScriptReader<'_> {
         let reads_terminal = simple.redirects.iter().any(Redirect::reads_terminal);
         if reads_terminal && !self.surroundings.has_terminal && !is_special(program) {
             // the shell does not run it
-            self.state.lacks_terminal = true;
+            self.state.no_terminal = Some(CommandFault::Terminal);
             self.not_read(program, arguments);
             return End::Goes(CommandStatus::Fails(Some(CommandFault::Terminal)));
         }
@@ -468,8 +468,7 @@ impl ScriptReader<'_> {
         match word.literal.as_deref() {
             Some("0") => End::Unsure,
             Some(number) if number.parse::<u8>().is_ok() => {
-                let terminal = self.state.lacks_terminal.then_some(CommandFault::Terminal);
-                End::Fails(at.because.clone().or(terminal))
+                End::Fails(at.because.clone().or_else(|| self.state.no_terminal.clone()))
             }
             Some(_) => End::Unsure,
             None => self.kept(&word.raw).map_or(End::Unsure, exit_as),
