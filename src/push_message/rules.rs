@@ -1420,7 +1420,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "could not read password for",
             "unable to read askpass response",
             "unable to get password from user",
-            "fatal: credential helper '…told us to quit",
+            "fatal: credential helper '",
             "fatal: credential value for ",
             "open the following url to authenticate with git",
             "browser has been opened to authenticate with git",
