@@ -193,7 +193,7 @@ pub fn is_marker(url: &str, fetch: Option<&str>) -> bool {
     !url.starts_with(['/', '.', '~', '$']) && !url.starts_with("file:") && fetch != Some(url)
 }
 
-/// What is at the path that a URL is, where that is no repository for git (path.c, `enter_repo`).
+/// What is at the path that a URL is, where git finds no repository there (path.c, `enter_repo`).
 /// git expands `~` alone.
 pub fn no_repository(url: &str, top: &Path, home: &Path) -> Option<&'static str> {
     let path = local_path(url)?;
