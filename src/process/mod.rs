@@ -725,7 +725,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_child_printed_that_was_killed_is_no_answer() {
+    fn what_a_killed_child_printed_is_not_an_answer() {
         let result = run(sh("echo half; kill -9 $$"), Duration::from_secs(20));
         assert!(matches!(result, Err(Failure::Killed(9))), "{result:?}");
     }

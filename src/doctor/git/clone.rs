@@ -14,13 +14,12 @@ use super::access as permissions;
 use super::attributes;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
-use super::others;
 use super::parts::{self, Damage};
 use super::unfinished;
 use super::unpushed::{self, Unreadable};
 use super::{
-    Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
-    setting, unreadable,
+    Completed, GitFacts, broken_environment, facts, git, own_subject, refused_value, setting,
+    unreadable,
 };
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::clones::InView;
@@ -103,11 +102,9 @@ struct Unwritable {
     is_pinned: bool,
 }
 
-pub fn clone(context: &Context) -> Vec<Judgement> {
-    if let Some(blocked) = blocked(context) {
-        return vec![blocked];
-    }
-    let current = match &facts(context).layout {
+/// The clone that the current folder is in.
+pub fn of_current_folder(context: &Context) -> Judgement {
+    match &facts(context).layout {
         None if context.folder.is_none() => Judgement::warn(
             Code::GitCloneBroken,
             "the current folder does not exist any more, so git does not work in it",
@@ -120,8 +117,7 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
             let judgement = current(context, facts(context), layout);
             Judgement { subject: own_subject(context), ..judgement }
         }
-    };
-    [current].into_iter().chain(others::check(context)).collect()
+    }
 }
 
 /// A folder `.git` without anything in it, which a mount or a failed clone leaves: git takes it for

@@ -52,7 +52,6 @@ use crate::provision::routing;
 use crate::push_message;
 use crate::variables::observed;
 pub use branch::{HeadBranch, default_remote, of_head};
-pub use clone::clone;
 pub use commit::{commit, untyped};
 pub use commit_object::{CommitObject, commit_object};
 pub use executable::Programs;
@@ -95,6 +94,15 @@ enum Whose {
     Everybody,
     /// The clone's with this top folder.
     Clone(PathBuf),
+}
+
+/// The clone in the current folder, and those beside it that are looked at.
+pub fn clone(context: &Context) -> Vec<Judgement> {
+    if let Some(blocked) = blocked(context) {
+        return vec![blocked];
+    }
+    let current = clone::of_current_folder(context);
+    [current].into_iter().chain(others::check(context)).collect()
 }
 
 fn facts<'c>(context: &'c Context) -> &'c GitFacts {
@@ -407,16 +415,12 @@ pub fn blocked(context: &Context) -> Option<Judgement> {
     if is_missing(context) {
         return Some(Judgement::blocked(Code::GitMissing));
     }
-    match &facts(context).config_error {
-        Some((config_error, whose @ Whose::Everybody)) => {
-            Some(unreadable(context, whose, config_error).reported_by(CONFIG))
-        }
-        // nothing is judged by a configuration that was not read
-        _ => {
-            let failure = current_failure(context).filter(|failure| failure.is_transient())?;
-            Some(unanswered(context, failure).reported_by(CONFIG))
-        }
+    if let Some((config_error, whose @ Whose::Everybody)) = &facts(context).config_error {
+        return Some(unreadable(context, whose, config_error).reported_by(CONFIG));
     }
+    // nothing is judged by a configuration that was not read
+    let failure = current_failure(context).filter(|failure| failure.is_transient())?;
+    Some(unanswered(context, failure).reported_by(CONFIG))
 }
 
 fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Completed {

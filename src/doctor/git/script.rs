@@ -591,7 +591,7 @@ impl ScriptReader<'_> {
             [first, rest @ ..] if first.raw == "!" => (rest, true),
             words => (words, false),
         };
-        // `[` gets no argument in the place of one that is empty and not quoted
+        // `[` gets no argument for one that is empty and not quoted
         let is_empty =
             |word: &Word| self.is_unread(&word.raw) && (is_double || word.raw.starts_with('"'));
         let holds = match words {

@@ -19,7 +19,7 @@ pub enum SettingChange<'a> {
 
 /// Where the places of a configuration are, as git names them.
 #[derive(Clone, Copy)]
-struct Surroundings<'a> {
+struct Places<'a> {
     env: &'a Env,
     home: &'a Home,
     /// git names a clone's own file by its path from here.
@@ -28,7 +28,7 @@ struct Surroundings<'a> {
 
 /// How a value is changed.
 #[derive(Debug, PartialEq, Eq)]
-enum Way {
+enum ChangeFix {
     Command(Vec<String>),
     Words(String),
 }
@@ -41,9 +41,9 @@ pub fn change(
     change: SettingChange,
     say: &str,
 ) -> Fix {
-    match surroundings(context).way(config, key, change) {
-        Way::Command(argv) => Fix::run(argv, say),
-        Way::Words(words) => Fix::report(format!("{say}: {words}")),
+    match places(context).fix(config, key, change) {
+        ChangeFix::Command(argv) => Fix::run(argv, say),
+        ChangeFix::Words(words) => Fix::report(format!("{say}: {words}")),
     }
 }
 
@@ -54,18 +54,18 @@ pub fn change_words(
     key: &str,
     change: SettingChange,
 ) -> String {
-    match surroundings(context).way(config, key, change) {
-        Way::Command(argv) => {
+    match places(context).fix(config, key, change) {
+        ChangeFix::Command(argv) => {
             let words: Vec<_> = argv.iter().map(|it| word(it.as_bytes())).collect();
             format!("`{}`", words.join(" "))
         }
-        Way::Words(words) => words,
+        ChangeFix::Words(words) => words,
     }
 }
 
 /// The place of a value, in words.
 pub fn place(context: &Context, value: ConfigValue) -> String {
-    let Surroundings { home, top, .. } = surroundings(context);
+    let Places { home, top, .. } = places(context);
     match file(value, top) {
         Some(file) => format!("`{}`", home.shown(&file)),
         None => "a variable: GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS".to_owned(),
@@ -77,23 +77,23 @@ pub fn file(value: ConfigValue, top: &Path) -> Option<PathBuf> {
     value.origin.strip_prefix("file:").map(|path| top.join(path))
 }
 
-fn surroundings<'c>(context: &'c Context) -> Surroundings<'c> {
+fn places<'c>(context: &'c Context) -> Places<'c> {
     let top = layout(context).map_or(&*context.home.path, |layout| &layout.top);
-    Surroundings { env: context.env, home: context.home, top }
+    Places { env: context.env, home: context.home, top }
 }
 
-impl Surroundings<'_> {
-    fn way(self, config: &EffectiveConfig, key: &str, change: SettingChange) -> Way {
+impl Places<'_> {
+    fn fix(self, config: &EffectiveConfig, key: &str, change: SettingChange) -> ChangeFix {
         let name = canonical(key);
         let value = config.last(&name);
         if value.is_some_and(|value| value.origin.starts_with("command line")) {
-            return Way::Words(self.of_variable(&name, change));
+            return ChangeFix::Words(self.of_variable(&name, change));
         }
         let file = match value.map(|value| file(value, self.top)) {
             None => self.home.git_config.clone(),
             Some(Some(file)) => file,
             Some(None) => {
-                return Way::Words(
+                return ChangeFix::Words(
                     "`git config --show-origin --show-scope --list` names its place".to_owned(),
                 );
             }
@@ -104,7 +104,7 @@ impl Surroundings<'_> {
         };
         let path = file.to_str().filter(|path| !path.contains(char::is_control));
         let (true, Some(path)) = (is_plain(key), path) else {
-            return Way::Words(format!("`{}` sets it", self.home.shown(&file)));
+            return ChangeFix::Words(format!("`{}` sets it", self.home.shown(&file)));
         };
         let origin = value.map(|value| value.origin);
         let same = config.under(&name).filter(|it| it.key == name && Some(it.origin) == origin);
@@ -121,7 +121,7 @@ impl Surroundings<'_> {
             SettingChange::To(text) if is_one => argv.extend([key, text]),
             SettingChange::To(text) => argv.extend(["--replace-all", key, text]),
         }
-        Way::Command(argv.into_iter().map(str::to_owned).collect())
+        ChangeFix::Command(argv.into_iter().map(str::to_owned).collect())
     }
 
     /// git takes the last of several.
@@ -223,10 +223,10 @@ mod tests {
                 ("GIT_CONFIG_KEY_0", "user.name"),
                 ("GIT_CONFIG_KEY_1", SIGN),
             ]);
-            let surroundings = Surroundings { env: &env, home: &home, top };
-            let found = match surroundings.way(&entries(config), key, change) {
-                Way::Command(argv) => argv.join(" "),
-                Way::Words(words) => words,
+            let surroundings = Places { env: &env, home: &home, top };
+            let found = match surroundings.fix(&entries(config), key, change) {
+                ChangeFix::Command(argv) => argv.join(" "),
+                ChangeFix::Words(words) => words,
             };
             assert!(found.contains(expected), "{config:?} {key} {change:?}: {found}");
         }

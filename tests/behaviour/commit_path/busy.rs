@@ -31,7 +31,7 @@ fn faults(lab: &Lab) -> Vec<String> {
 }
 
 #[test]
-fn a_git_that_does_not_answer_is_no_finding() {
+fn a_git_that_does_not_answer_is_not_a_finding() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         lab.ws.write("stub", STUB, 0o755);

@@ -58,7 +58,7 @@ fn with_two(lab: &Lab) {
     if !lab.ws.sh("test -e /srv/git/o/two.git").run().status.success() {
         lab.host.repository("o/two");
     }
-    let key = |name| lab.host.deploy_key(name, Access::Write).private.to_string();
+    let key = |name| lab.host.deploy_key(name, Access::Write).private.clone();
     let keys = json!({"o/app": key("o/app"), "o/two": key("o/two")});
     lab.ws
         .pushready(&["apply"])

@@ -173,7 +173,7 @@ const HOOKS: &[Row] = &[
     }),
     row("a hook of pushes asks the user", PushFails, UNRUNNABLE, |lab| {
         let ask = "read -p 'ok? ' yn < /dev/tty\ncase $yn in y) exit 0;; *) exit 1;; esac\n";
-        lab.ws.write("app/.git/hooks/pre-push", &format!("#!/bin/bash\n{ask}"), 0o755);
+        lab.ws.write("app/.git/hooks/pre-push", format!("#!/bin/bash\n{ask}"), 0o755);
         app()
     }),
     row("a hook asks the user and goes on", Works, Green, |lab| {

@@ -259,8 +259,8 @@ fn the_cause_of_a_failed_signature_is_named() {
             let report = lab.doctor(&app()).json();
             let checks = report["checks"].as_array().unwrap().iter();
             let broken = checks.filter(|check| check["code"] == "git-signing-broken");
-            let told: String = broken.map(ToString::to_string).collect();
-            assert!(told.contains(words), "{words}: {report:#}");
+            let found: String = broken.map(ToString::to_string).collect();
+            assert!(found.contains(words), "{words}: {report:#}");
         };
         says(
             |lab| {
