@@ -305,8 +305,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
 /// since: what is cloned by HTTPS then stays so, and a push finds no credential.
 fn without_rules(context: &Context) -> Option<Judgement> {
     let receipt = context.receipt?;
-    let is_known = context.git_config_failure().is_none();
-    if !is_known || !routing::may_lack_rules(context.home, receipt) {
+    if !routing::may_lack_rules(context.home, receipt) || context.git_config_failure().is_some() {
         return None;
     }
     // another file may have them

@@ -52,7 +52,7 @@ fn no_child_that_is_not_needed_and_no_network() {
             ws.install(name, &script);
         }
         let trace = Trace::of(&lab, &["--offline"]);
-        // git's configuration, the index, its objects and the attributes, what HEAD is, where a push goes and whether it would be
+        // git's configuration, the index, its objects and the attributes, what no remote has and where that begins, what HEAD is, where a push goes and whether it would be
         // refused there as of the last fetch (one question), where the clone's remotes lead, the author, who is the committer too; the home that ssh uses, and the key that it chooses
         assert_eq!(
             trace.children,
@@ -62,6 +62,8 @@ fn no_child_that_is_not_needed_and_no_network() {
                 "git for-each-ref",
                 "git ls-files",
                 "git remote",
+                "git rev-list",
+                "git rev-list",
                 "git rev-list",
                 "git var",
                 "ssh -G",
