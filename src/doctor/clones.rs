@@ -162,6 +162,11 @@ impl Clones {
         self.found.get_or_init(|| clones::search(&self.roots))
     }
 
+    /// Whether every clone that is found is looked at (`--all`).
+    pub fn are_all(&self) -> bool {
+        self.all
+    }
+
     /// With `--all`: the folders with a `.git` that leads to no git folder.
     pub fn unresolved(&self) -> &[PathBuf] {
         if self.all { &self.found().unresolved } else { &[] }

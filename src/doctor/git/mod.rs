@@ -96,13 +96,15 @@ enum Whose {
     Clone(PathBuf),
 }
 
-/// The clone in the current folder, and those beside it that are looked at.
+/// The clone in the current folder, and with `--all` the others.
 pub fn clone(context: &Context) -> Vec<Judgement> {
     if let Some(blocked) = blocked(context) {
         return vec![blocked];
     }
     let current = clone::of_current_folder(context);
-    [current].into_iter().chain(others::check(context)).collect()
+    // what is left in another work tree does not keep git from its work in this one
+    let others = if context.clones.are_all() { others::check(context) } else { Vec::new() };
+    [current].into_iter().chain(others).collect()
 }
 
 fn facts<'c>(context: &'c Context) -> &'c GitFacts {

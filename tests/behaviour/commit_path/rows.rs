@@ -123,6 +123,10 @@ const LOCKS: &[Row] = &[
         lab.sh("git -C app worktree add -q -b wt ../wt; touch -d yesterday app/.git/worktrees/wt/index.lock");
         at("wt")
     }),
+    row("48 the same, of a worktree beside this one", Works, Green, |lab| {
+        lab.sh("git -C app worktree add -q -b wt ../wt; touch -d yesterday app/.git/worktrees/wt/index.lock");
+        app()
+    }),
     row("49 the lock of the branch", CommitFails, Fails("git-lock-left"), |lab| {
         lab.sh("touch -d yesterday app/.git/refs/heads/main.lock");
         app()
