@@ -403,11 +403,16 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
     }
     let remote = &*named.remote;
     if remote == "." {
+        let is_of_branch = of_branch("pushremote").or_else(|| text("remote.pushdefault")).is_none();
         return other(
             "a plain `git push` goes to another branch of this clone, to no server",
             None,
         )
-        .fixed(unset_upstream(top));
+        .fixed(if is_of_branch && is_remote(&named.default) {
+            push_under_own_name(&named.default, top)
+        } else {
+            unset_upstream(top)
+        });
     }
     if ["url", "pushurl"].iter().all(|key| text(&format!("remote.{remote}.{key}")).is_none())
         && config.text(&format!("remote.{remote}.url")) == Some("")
@@ -474,15 +479,7 @@ fn by_default(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &
     let upstream = of_branch("merge");
     let fetched_from = of_branch("remote").unwrap_or(default_remote);
     let is_triangular = fetched_from != remote;
-    let push = || {
-        let message = "push the branch under its own name, and make that its upstream";
-        if is_plain(remote) {
-            let top = top.to_string_lossy();
-            Fix::run(["git", "-C", &top, "push", "-u", remote, "HEAD"], message)
-        } else {
-            Fix::report(format!("{message}: `git push -u REMOTE HEAD`"))
-        }
-    };
+    let push = || push_under_own_name(remote, top);
     let key = format!("branch.{short}.merge");
     let upstreams = config.under(&key).filter(|value| value.key == key).count();
     match (&*default(config), upstream) {
@@ -515,7 +512,7 @@ fn by_default(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &
             "the branch tracks one of another name, and a plain `git push` goes there",
             Some(upstream),
         )
-        .fixed(unset_upstream(top)),
+        .fixed(push()),
         ("simple", Some(upstream)) if upstream != branch => none(
             "the upstream has another name than the branch, so a plain `git push` is refused"
                 .to_owned(),
@@ -538,6 +535,15 @@ fn other(summary: &str, target: Option<&str>) -> Judgement {
     let fix = Fix::report("name the target: `git push REMOTE HEAD:refs/heads/BRANCH`");
     let target = target.map(|target| Evidence::foreign("target", target));
     Judgement::warn(Code::PushTargetOther, summary, fix).with(target)
+}
+
+fn push_under_own_name(remote: &str, top: &Path) -> Fix {
+    let message = "push the branch under its own name, and make that its upstream";
+    if is_plain(remote) {
+        Fix::run(["git", "-C", &top.to_string_lossy(), "push", "-u", remote, "HEAD"], message)
+    } else {
+        Fix::report(format!("{message}: `git push -u REMOTE HEAD`"))
+    }
 }
 
 fn unset_upstream(top: &Path) -> Fix {

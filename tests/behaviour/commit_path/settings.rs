@@ -4,6 +4,7 @@ use super::Doctor::{Fails, Green, NoFailure, Warns};
 use super::Git::{AddFails, CommitFails, PushFails, Works};
 use super::{Doctor, Lab, Row, Where, app, at, row, run};
 use crate::support::sandbox;
+use serde_json::Value;
 
 const NO_TARGET: Doctor = Fails("push-target-none");
 const BROKEN: Doctor = Fails("git-clone-broken");
@@ -205,6 +206,15 @@ const FIXES: &[FixRow] = &[
         lab.sh("echo junk >app/.git/MERGE_HEAD");
         app()
     }),
+    ("a branch that tracks one of this clone", Ok(()), |lab| {
+        lab.sh("git -C app switch -qc feat --track main");
+        app()
+    }),
+    ("a branch that tracks the remote's main", Ok(()), |lab| {
+        lab.sh("git config --global push.default upstream
+            git -C app switch -qc feat --track origin/main");
+        app()
+    }),
     ("a URL in quotes", Ok(()), |lab| {
         set(lab, "remote.origin.url", "\"git@github.com:o/app.git\"")
     }),
@@ -328,7 +338,10 @@ fn a_fix_changes_the_place_that_sets_it() {
             let place = build(&lab);
             let report = lab.doctor(&place).json();
             let checks = report["checks"].as_array().unwrap();
-            let Some(failed) = checks.iter().find(|check| check["status"] == "fail") else {
+            let fails = |check: &&Value| check["status"] == "fail";
+            let warns = |check: &&Value| check["code"] == "push-target-other";
+            let found = checks.iter().find(fails).or_else(|| checks.iter().find(warns));
+            let Some(failed) = found else {
                 wrong.push(format!("{what}: nothing fails"));
                 continue;
             };
