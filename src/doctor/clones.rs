@@ -51,6 +51,8 @@ pub struct InView {
     left: Arc<AnswersLeft>,
     config: OnceLock<Result<EffectiveConfig, Failure>>,
     listed: OnceLock<RemoteListing>,
+    /// The remote of a plain `git push`, where that is one of several: git is asked once.
+    target: OnceLock<Option<String>>,
 }
 
 /// What git prints about the remotes of a clone: the answer, without its text, and what it says.
@@ -211,6 +213,7 @@ impl Clones {
                     left: Arc::clone(&left),
                     config: OnceLock::new(),
                     listed: listed.map_or_else(OnceLock::new, OnceLock::from),
+                    target: OnceLock::new(),
                 }
             };
             let others = if self.all { &self.found().configs[..] } else { &[] };
@@ -437,7 +440,7 @@ impl InView {
         AnswersLeft::take(&self.left.urls, listed.lines().count())?;
         let remotes = remotes::parse(listed);
         let urls = if status.success() {
-            urls_of(&remotes, self.target(&remotes).as_deref())
+            urls_of(&remotes, self.target(&remotes))
         } else {
             self.as_written()
         };
@@ -486,7 +489,11 @@ impl InView {
     }
 
     /// The remote of a plain `git push`, where that is one of several.
-    fn target(&self, remotes: &[EffectiveRemote]) -> Option<String> {
+    fn target(&self, remotes: &[EffectiveRemote]) -> Option<&str> {
+        self.target.get_or_init(|| self.ask_target(remotes)).as_deref()
+    }
+
+    fn ask_target(&self, remotes: &[EffectiveRemote]) -> Option<String> {
         if remotes.len() < 2 {
             return None;
         }

@@ -13,6 +13,7 @@ use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Bounds, Failure};
 use crate::push_message::{Hints, classify};
+use crate::ssh_cli;
 use crate::variables::observed;
 
 /// Longer than a slow handshake. Without it git-lfs waits for 30 s.
@@ -83,12 +84,25 @@ fn judge(context: &Context) -> Judgement {
     }
     // `git-lfs-authenticate` answers with its URL and a login: which is not asked for
     let reason = "the ssh server names the server of git-lfs at each transfer";
-    if !judgement.code.is_some_and(way::is_of_network) {
+    // a name of ssh's own configuration leads nowhere over HTTPS, and says nothing of that server
+    if !judgement.code.is_some_and(way::is_of_network) || is_alias(context) {
         return Judgement::skip(reason);
     }
     let summary =
         "git-lfs does not reach the host of the remote over HTTPS, and asks it with each push";
     Judgement::unknown(summary, reason).with(judgement.evidence)
+}
+
+/// Whether ssh is configured to connect elsewhere than to the host in the URL of the remote.
+fn is_alias(context: &Context) -> bool {
+    let Some(repository) = context.clones.current() else { return false };
+    let mut ssh = ssh_cli::effective();
+    ssh.arg(repository.host());
+    let printed = process::run(ssh, context.deadline(NETWORK)).map(|output| output.stdout);
+    printed.is_ok_and(|printed| {
+        let host = ssh_cli::value(&printed, "hostname");
+        host.is_some_and(|host| !host.eq_ignore_ascii_case(repository.host()))
+    })
 }
 
 /// Whether a push fails where git-lfs cannot ask for locks, although it sends no object (git-lfs,

@@ -130,7 +130,9 @@ fn of_lost_folder(
 ) -> Judgement {
     let key = format!("remote.{}.pushurl", remote.name);
     let config = clone.config();
-    let fix = if config.last(&key).is_some() {
+    // of thousands of remotes, the configuration is searched for those alone that may have one
+    let is_other = remote.push.iter().any(|url| *url != remote.fetch);
+    let fix = if is_other && config.last(&key).is_some() {
         let say = "remove that push URL, or correct it";
         setting::change(context, config, &key, SettingChange::Remove, say)
     } else {

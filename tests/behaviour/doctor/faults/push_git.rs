@@ -31,8 +31,8 @@ pub const ROWS: &[Fault] = &[
         },
     ),
     fault(
-        "remote-reversed",
-        "fail",
+        "remote-push-elsewhere",
+        "warn",
         "a rule sends pushes to another repository, and no clone is in view",
         |lab| {
             lab.append(
