@@ -42,8 +42,13 @@ fn unsendable(context: &Context, staged: &str, is_partial: bool) -> Option<Strin
         git.args(["-c", setting]);
     }
     git.args(["pack-objects", "--revs", "--thin", "--stdout", "-q"]);
-    let error = error(&read_with_input(context, git, revisions.as_bytes()))?;
-    (!is_partial || error.contains("is corrupt")).then_some(error)
+    let answer = read_with_input(context, git, revisions.as_bytes());
+    let error = error(&answer)?;
+    // before its last words
+    let is_damaged = |output: &Output| {
+        ["is corrupt", "is empty"].iter().any(|words| output.stderr.contains(words))
+    };
+    (!is_partial || answer.as_ref().is_ok_and(is_damaged)).then_some(error)
 }
 
 /// The line in which git says that it cannot read an object.
