@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use crate::git::is_object_id;
 use crate::resource::file;
 
 /// Where the parts of a clone are.
@@ -180,7 +181,7 @@ fn is_head(path: &Path) -> bool {
     }
     line(path).is_some_and(|head| match head.strip_prefix("ref:") {
         Some(name) => name.trim().starts_with("refs/"),
-        None => matches!(head.len(), 40 | 64) && head.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => is_object_id(head),
     })
 }
 

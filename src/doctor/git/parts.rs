@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::layout::{Layout, SYMBOLIC_REFS};
+use crate::git::is_object_id;
 use crate::git_cli::remotes::MOST_REFS;
 use crate::resource::file::{self, Kind};
 
@@ -125,8 +126,7 @@ fn broken_ref(layout: &Layout) -> Option<PathBuf> {
         let content = file::observe(&path, Kind::Shared).ok()??;
         let text = content.bytes.trim_ascii();
         let Some(name) = text.strip_prefix(b"ref:") else {
-            let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
-            return (!is_commit).then_some(path);
+            return (!is_object_id(text)).then_some(path);
         };
         path = layout.common.join(String::from_utf8_lossy(name.trim_ascii()).as_ref());
     }
@@ -178,10 +178,11 @@ fn taken_by<'a>(
 
 /// The first line of `packed-refs` that is none (gitrepository-layout(5)). Pure.
 fn broken_line(packed: &str) -> Option<usize> {
-    let is_id = |id: &str| matches!(id.len(), 40 | 64) && id.bytes().all(|b| b.is_ascii_hexdigit());
     let is_one = |line: &str| match line.strip_prefix('^') {
-        Some(peeled) => is_id(peeled),
-        None => line.starts_with('#') || line.split_once(' ').is_some_and(|(id, _)| is_id(id)),
+        Some(peeled) => is_object_id(peeled),
+        None => {
+            line.starts_with('#') || line.split_once(' ').is_some_and(|(id, _)| is_object_id(id))
+        }
     };
     let broken = packed.lines().position(|line| !is_one(line));
     broken.or_else(|| unsorted_line(packed)).map(|at| at + 1)

@@ -7,6 +7,7 @@ use super::layout::Layout;
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git::is_object_id;
 use crate::resource::file;
 
 pub fn unfinished(layout: &Layout) -> Option<&'static str> {
@@ -25,7 +26,6 @@ const MOST_PARENTS: usize = 16;
 
 /// The file that names a commit which does not exist: git then makes none.
 pub fn without_commit(context: &Context, layout: &Layout) -> Option<&'static str> {
-    let is_id = |line: &str| matches!(line.len(), 40 | 64) && line.bytes().all(is_hex);
     let is_commit = |id: &str| {
         let commit = format!("{id}^{{commit}}");
         let answer = ask(context, &["rev-parse", "--verify", "--quiet", &commit]);
@@ -34,7 +34,7 @@ pub fn without_commit(context: &Context, layout: &Layout) -> Option<&'static str
     let text = |name: &str| file::text(&layout.git.join(name));
     let picked = text("CHERRY_PICK_HEAD");
     // git ignores anything else there
-    let picked = picked.lines().next().filter(|line| is_id(line));
+    let picked = picked.lines().next().filter(|line| is_object_id(line));
     if picked.is_some_and(|id| !is_commit(id)) {
         return Some("CHERRY_PICK_HEAD");
     }
@@ -47,10 +47,6 @@ pub fn without_commit(context: &Context, layout: &Layout) -> Option<&'static str
     let mut merged = merged.lines().take(MOST_PARENTS);
     (!is_readable || merged.any(|line| line.starts_with('-') || !is_commit(line)))
         .then_some("MERGE_HEAD")
-}
-
-const fn is_hex(byte: u8) -> bool {
-    byte.is_ascii_hexdigit()
 }
 
 /// Pure.

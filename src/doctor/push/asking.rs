@@ -12,6 +12,7 @@ use crate::doctor::pool::{self, Started};
 use crate::doctor::ssh;
 use crate::doctor::ssh::command::{ChosenBy, SshCommand};
 use crate::doctor::ssh::log::Logged;
+use crate::git::is_object_id;
 use crate::git::url::SshTarget;
 use crate::process::{self, Bounds, Failure, Output};
 
@@ -199,7 +200,7 @@ fn is_refs(head: &[u8]) -> bool {
     };
     let number = std::str::from_utf8(length).ok().and_then(|n| u16::from_str_radix(n, 16).ok());
     let is_long_enough = number.is_some_and(|length| usize::from(length) > 4 + id.len());
-    hex(length) && is_long_enough && matches!(id.len(), 40 | 64) && hex(id)
+    hex(length) && is_long_enough && is_object_id(id)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::catalogue::{Code, Fix};
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git::is_object_id;
 use crate::git::url::GitUrl;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::push_message;
@@ -48,9 +49,7 @@ fn refs(advertised: &str) -> impl Iterator<Item = (&str, &str)> {
     });
     lines.filter_map(|line| {
         let (object, name) = line.trim_end().split_once(' ')?;
-        let is_id =
-            matches!(object.len(), 40 | 64) && object.bytes().all(|b| b.is_ascii_hexdigit());
-        is_id.then_some(())?;
+        is_object_id(object).then_some(())?;
         Some((object, name.split('\0').next()?))
     })
 }
