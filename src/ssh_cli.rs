@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::git::url::Repository;
 use crate::process::{self, Program};
@@ -17,6 +18,14 @@ pub fn effective() -> Command {
     let mut ssh = command();
     ssh.arg("-G");
     ssh
+}
+
+/// The host to which ssh would connect for `USER@HOST`: another one where that is an alias.
+pub fn hostname(user: &str, host: &str, deadline: Duration) -> Option<String> {
+    let mut ssh = effective();
+    ssh.args(destination(user, host, None));
+    let printed = process::run(ssh, deadline).ok()?.stdout;
+    value(&printed, "hostname").map(str::to_owned)
 }
 
 /// The port and the destination, as git gives them to ssh.

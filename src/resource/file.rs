@@ -70,8 +70,6 @@ pub fn observe_up_to(limit: u64, path: &Path, kind: Kind) -> Result<Option<Conte
     read(limit, path, kind)
 }
 
-/// The text of a file that others write: empty where there is none that can be read. A FIFO does
-/// not hang us.
 /// Whether both paths lead to one file or folder, be it one that is not there yet.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| {
@@ -81,6 +79,8 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
+/// The text of a file that others write: empty where there is none that can be read. A FIFO does
+/// not hang us.
 pub fn text(path: &Path) -> String {
     let content = observe(path, Kind::Shared).ok().flatten();
     content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default()

@@ -6,7 +6,7 @@ use super::hooks::Hooks;
 use super::programs::has_lfs_files;
 use super::{ask, blocked, effective_config, facts, own_subject, way};
 use crate::catalogue::Code;
-use crate::doctor::context::{Context, NETWORK};
+use crate::doctor::context::{Context, LOCAL, NETWORK};
 use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::git::url::{GitUrl, redact};
 use crate::git_cli::effective_config::EffectiveConfig;
@@ -96,13 +96,9 @@ fn judge(context: &Context) -> Judgement {
 /// Whether ssh is configured to connect elsewhere than to the host in the URL of the remote.
 fn is_alias(context: &Context) -> bool {
     let Some(repository) = context.clones.current() else { return false };
-    let mut ssh = ssh_cli::effective();
-    ssh.arg(repository.host());
-    let printed = process::run(ssh, context.deadline(NETWORK)).map(|output| output.stdout);
-    printed.is_ok_and(|printed| {
-        let host = ssh_cli::value(&printed, "hostname");
-        host.is_some_and(|host| !host.eq_ignore_ascii_case(repository.host()))
-    })
+    let deadline = context.deadline(LOCAL);
+    let host = ssh_cli::hostname(repository.ssh_user(), repository.host(), deadline);
+    host.is_some_and(|host| !host.eq_ignore_ascii_case(repository.host()))
 }
 
 /// Whether a push fails where git-lfs cannot ask for locks, although it sends no object (git-lfs,

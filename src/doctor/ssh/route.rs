@@ -33,9 +33,9 @@ pub fn effective(context: &Context, arguments: &[String]) -> Printed {
 
 /// The repository at the server itself, where its host is an alias of ssh's.
 pub fn behind_alias(context: &Context, repository: &Repository) -> Option<Repository> {
-    let host = format!("{}@{}", repository.ssh_user(), repository.host());
-    let printed = effective(context, &[host]).ok()?.stdout;
-    let at_server = repository.at_host(ssh_cli::value(&printed, "hostname")?)?;
+    let deadline = context.deadline(LOCAL);
+    let host = ssh_cli::hostname(repository.ssh_user(), repository.host(), deadline)?;
+    let at_server = repository.at_host(&host)?;
     (at_server.host() != repository.host()).then_some(at_server)
 }
 
