@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{getegid, geteuid};
 
 use super::layout::Layout;
-use crate::catalogue::{Actor, Fix};
+use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::outcome::Judgement;
 
 /// Whether the file is this user's, and its mode alone denies it access: its owner can change that.
@@ -18,18 +18,25 @@ fn is_closed_by_mode(path: &Path) -> bool {
 }
 
 /// The judgement that this user lacks access to `found`, with what gives access to all of `whole`.
-pub fn restored(judgement: Judgement, found: &Path, whole: &[PathBuf]) -> Judgement {
+/// `make`: [`Judgement::fail`] or [`Judgement::warn`].
+pub fn restored(
+    make: fn(Code, String, Fix) -> Judgement,
+    (code, summary): (Code, &str),
+    found: &Path,
+    whole: &[PathBuf],
+) -> Judgement {
+    let summary = summary.to_owned();
     let paths = whole.iter().map(|path| path.to_string_lossy().into_owned());
     if is_closed_by_mode(found) {
         let argv = ["chmod", "-R", "u+rwX"].map(str::to_owned).into_iter().chain(paths);
         let fix = Fix::run(argv, "the files are this user's: give their owner access again");
-        let judgement = judgement.fixed(fix);
+        let judgement = make(code, summary, fix);
         return Judgement { actor: Some(Actor::Agent), agent_may_fix: true, ..judgement };
     }
     let owner = format!("{}:{}", geteuid().as_raw(), getegid().as_raw());
     let argv = ["sudo", "chown", "-R", &owner].map(str::to_owned).into_iter().chain(paths);
     let fix = Fix::run(argv, "give the files back to this user");
-    let judgement = judgement.fixed(fix);
+    let judgement = make(code, summary, fix);
     Judgement { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..judgement }
 }
 

@@ -333,8 +333,9 @@ fn missing(
     if is_partial(config) || !is_small {
         return None;
     }
-    let list = ["rev-list", "--objects", "--missing=print", "--quiet", "--no-walk"];
-    let output = super::ask(context, &[&list[..], &["--indexed-objects"]].concat()).ok()?;
+    let list =
+        ["rev-list", "--objects", "--missing=print", "--quiet", "--no-walk", "--indexed-objects"];
+    let output = super::ask(context, &list).ok()?;
     let ids = output.stdout.lines().filter_map(|line| Some(line.strip_prefix('?')?.to_owned()));
     let missing: BTreeSet<_> = ids.collect();
     if missing.is_empty() || !output.status.success() {
@@ -561,10 +562,11 @@ pub fn defective(defect: Defect, layout: &Layout) -> Judgement {
         ),
         Defect::Unreadable => {
             let summary = "this user cannot read the git folder, so git does not find the clone";
-            let fail = Judgement::fail(Code::GitCloneUnwritable, summary, Fix::report(""));
             let head = layout.git.join("HEAD");
             let found = if head.exists() { &head } else { &layout.git };
-            permissions::restored(fail, found, &permissions::of_others(layout))
+            let whole = permissions::of_others(layout);
+            let what = (Code::GitCloneUnwritable, summary);
+            permissions::restored(Judgement::fail, what, found, &whole)
         }
         Defect::NoWorkTree => broken(
             "the current folder is a git folder and no work tree, so nothing can be added here",
@@ -787,11 +789,7 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
         }
         Ok(_) => {
             if let Some(folder) = &observed.alternate_gone {
-                let summary =
-                    "objects are missing: the clone borrows them from a folder that is not there";
-                let fix = "bring that folder back, or clone again and copy the work tree";
-                let folder = Evidence::foreign("alternate", &folder.display().to_string());
-                return Some(broken(summary, Fix::report(fix)).with([folder]).with(said()));
+                return Some(borrowed_gone(folder).with(said()));
             }
             let again = "`git fetch`, or clone anew and copy the work tree";
             // git fetches none that it seems to have
@@ -806,6 +804,13 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
         }
         Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason.clone())),
     }
+}
+
+/// Objects are missing, and so is the alternate that had them. Pure.
+pub fn borrowed_gone(folder: &Path) -> Judgement {
+    let summary = "objects are missing: the clone borrows them from a folder that is not there";
+    let fix = Fix::report("bring that folder back, or clone again and copy the work tree");
+    broken(summary, fix).with([Evidence::foreign("alternate", &folder.display().to_string())])
 }
 
 /// The loose object that git finds damaged, by what it prints. Pure.
@@ -944,16 +949,16 @@ pub fn too_old<E>(head: &Result<Output, E>) -> Option<Judgement> {
 fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static str>) -> Judgement {
     let path = Evidence::new("path", found.path.display().to_string());
     let by = sandbox.map(|name| Evidence::new("sandbox, by the variable", name));
-    let restored =
-        |judgement| permissions::restored(judgement, &found.path, &permissions::of_others(layout));
-    let none = || Fix::report("");
+    let restored = |make: fn(Code, String, Fix) -> Judgement, summary| {
+        let whole = permissions::of_others(layout);
+        permissions::restored(make, (Code::GitCloneUnwritable, summary), &found.path, &whole)
+    };
     let summary = "git cannot write its own folder, so no commit can be made";
     match (found, sandbox) {
-        (Unwritable { is_partial: true, .. }, _) => restored(Judgement::warn(
-            Code::GitCloneUnwritable,
+        (Unwritable { is_partial: true, .. }, _) => restored(
+            Judgement::warn,
             "some folders of git's objects cannot be written, so some commits fail",
-            none(),
-        )),
+        ),
         (Unwritable { is_pinned: true, .. }, _) => Judgement::fail(
             Code::GitCloneUnwritable,
             "git cannot replace one of its files, so no commit can be made",
@@ -976,7 +981,7 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
                  sandbox that made it so",
             ),
         ),
-        (_, None) => restored(Judgement::fail(Code::GitCloneUnwritable, summary, none())),
+        (_, None) => restored(Judgement::fail, summary),
     }
     .with([path])
     .with(by)

@@ -146,8 +146,8 @@ fn unread_config(context: &Context) -> Option<Judgement> {
         "this user cannot read `{}`, so git ignores it and has no identity for commits",
         context.home.shown(path)
     );
-    let fail = Judgement::fail(Code::GitConfigInvalid, summary, Fix::report(""));
-    Some(permissions::restored(fail, path, std::slice::from_ref(path)))
+    let what = (Code::GitConfigInvalid, &*summary);
+    Some(permissions::restored(Judgement::fail, what, path, std::slice::from_ref(path)))
 }
 
 /// A blank value takes precedence over the others, so that another one in another file is not used.

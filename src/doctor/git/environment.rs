@@ -164,8 +164,7 @@ pub fn refused(stderr: &str, names: &[String]) -> Option<Judgement> {
         |name: &&String| fatal.contains("pathspec setting") && name.ends_with("_PATHSPECS");
     let name = names.iter().find(is_named).or_else(|| names.iter().find(of_pathspecs))?;
     let summary = format!("git does not accept the value of {name}, so commits or pushes fail");
-    let fix = Fix::report(format!("unset {name} in the shell that runs git: `unset {name}`"));
-    let judgement = Judgement::fail(Code::GitEnvironmentBroken, summary, fix);
+    let judgement = Judgement::fail(Code::GitEnvironmentBroken, summary, unset_fix(name));
     Some(judgement.with([Evidence::foreign("git said", fatal)]))
 }
 
@@ -186,15 +185,18 @@ pub fn temporary(named: Option<&Path>) -> Judgement {
     unset("TMPDIR", Some(folder), summary, Judgement::fail)
 }
 
+fn unset_fix(name: &str) -> Fix {
+    Fix::report(format!("unset {name} in the shell that runs git: `unset {name}`"))
+}
+
 fn unset(
     name: &'static str,
     path: Option<&Path>,
     summary: &str,
     make: fn(Code, String, Fix) -> Judgement,
 ) -> Judgement {
-    let fix = Fix::report(format!("unset {name} in the shell that runs git: `unset {name}`"));
     let value = path.map(|path| Evidence::foreign(name, &path.display().to_string()));
-    make(Code::GitEnvironmentBroken, summary.to_owned(), fix).with(value)
+    make(Code::GitEnvironmentBroken, summary.to_owned(), unset_fix(name)).with(value)
 }
 
 #[cfg(test)]

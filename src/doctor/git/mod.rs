@@ -375,8 +375,8 @@ pub fn owner(context: &Context) -> Judgement {
             .iter()
             .any(|it| rustix::fs::access(*it, Access::WRITE_OK).is_err())
     {
-        let fail = Judgement::fail(Code::RepositoryOtherOwner, summary, Fix::report(""));
-        return access::restored(fail, &layout.git, &access::of_others(layout)).about(top);
+        let (what, whole) = ((Code::RepositoryOtherOwner, summary), access::of_others(layout));
+        return access::restored(Judgement::fail, what, &layout.git, &whole).about(top);
     }
     Judgement::fail(
         Code::RepositoryOtherOwner,

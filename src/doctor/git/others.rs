@@ -8,7 +8,9 @@ use std::time::Duration;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::clone::{alternate_gone, broken, defective, is_other_owner, judge_locks, too_old};
+use super::clone::{
+    alternate_gone, borrowed_gone, broken, defective, is_other_owner, judge_locks, too_old,
+};
 use super::layout::{Defect, Layout};
 use super::{facts, locks};
 use crate::catalogue::{Code, Fix};
@@ -185,13 +187,8 @@ fn objects_missing(context: &Context, layout: &Layout) -> Option<Judgement> {
     if output.status.success() || !lacks_object {
         return None;
     }
-    let summary = "objects are missing: the clone borrows them from a folder that is not there";
-    let fix = Fix::report("bring that folder back, or clone again and copy the work tree");
     let said = Evidence::foreign("git said", &output.first_error());
-    Some(
-        broken(summary, fix)
-            .with([Evidence::foreign("alternate", &folder.display().to_string()), said]),
-    )
+    Some(borrowed_gone(&folder).with([said]))
 }
 
 /// The linked worktrees of a clone whose folders are there.
