@@ -4,13 +4,14 @@
 use super::executable::Programs;
 use super::hooks::Hooks;
 use super::programs::has_lfs_files;
-use super::{ask, blocked, effective_config, facts, own_subject, way};
+use super::{blocked, effective_config, facts, own_subject, read_within, way};
 use crate::catalogue::Code;
 use crate::doctor::context::{Context, LOCAL, NETWORK};
 use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::git::url::{GitUrl, redact};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
+use crate::git_cli::{self, Place};
 use crate::process::{self, Bounds, Failure};
 use crate::push_message::{Hints, classify};
 use crate::ssh_cli;
@@ -61,12 +62,15 @@ fn judge(context: &Context) -> Judgement {
         let reason = "run the doctor outside of the agent's sandbox";
         return Judgement::unknown("the sandbox denies the network", reason);
     }
-    let listed = match ask(context, &["lfs", "env"]) {
-        Ok(output) => output.stdout,
-        Err(failure) => {
-            let summary = "git-lfs does not name its server";
-            return Judgement::unknown(summary, context.reason(&failure));
-        }
+    let unnamed = |why: Reason| Judgement::unknown("git-lfs does not name its server", why);
+    let mut git =
+        git_cli::command(Place::AsAgent(context.folder.as_deref().unwrap_or(&layout.top)));
+    git.args(["lfs", "env"]);
+    // a limit of memory keeps a program in Go from its threads
+    let listed = match read_within(Bounds::ASKING, context, git, b"") {
+        Ok(output) if output.status.success() => output.stdout,
+        Ok(output) => return unnamed(output.first_error().into()),
+        Err(failure) => return unnamed(context.reason(&failure)),
     };
     let Some(endpoint) = endpoint(&listed) else {
         return Judgement::skip("the files of git-lfs go to no server over HTTPS");

@@ -433,10 +433,10 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Complete
 
 /// Runs git in the current clone to read it, unless a file there is too large for that.
 fn read(context: &Context, git: Command) -> Completed {
-    read_with_input(context, git, b"")
+    read_within(Bounds::OBJECTS, context, git, b"")
 }
 
-fn read_with_input(context: &Context, git: Command, input: &[u8]) -> Completed {
+fn read_within(bounds: Bounds, context: &Context, git: Command, input: &[u8]) -> Completed {
     let too_large = || {
         let layout = context.folder.as_deref().and_then(Layout::around);
         TooLarge(layout.and_then(|layout| parts::too_large(&layout)))
@@ -445,7 +445,7 @@ fn read_with_input(context: &Context, git: Command, input: &[u8]) -> Completed {
         let why = format!("`{}` is too large for git to be asked", context.home.shown(path));
         return Err(Failure::Io(std::io::Error::other(why)));
     }
-    process::run_with_input(Bounds::OBJECTS, git, input, context.deadline(PATIENCE))
+    process::run_with_input(bounds, git, input, context.deadline(PATIENCE))
 }
 
 /// A file of the current clone.

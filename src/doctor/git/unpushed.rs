@@ -1,11 +1,11 @@
 //! Whether git can read what the next push has to send: the commits that no remote has, their
 //! objects, and what is staged. Asked of the commands that a push runs for it.
 
-use super::{Completed, ask, of_head, read_with_input};
+use super::{Completed, ask, of_head, read_within};
 use crate::doctor::context::Context;
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::{self, Place};
-use crate::process::Output;
+use crate::process::{Bounds, Output};
 
 /// An object that git does not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ fn unsendable(context: &Context, staged: &str, is_partial: bool) -> Option<Strin
         git.args(["-c", setting]);
     }
     git.args(["pack-objects", "--revs", "--thin", "--stdout", "-q"]);
-    let answer = read_with_input(context, git, revisions.as_bytes());
+    let answer = read_within(Bounds::OBJECTS, context, git, revisions.as_bytes());
     let error = error(&answer)?;
     // before its last words
     let is_damaged = |output: &Output| {

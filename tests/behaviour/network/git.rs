@@ -228,6 +228,22 @@ fn git_lfs_is_asked_without_a_login_at_its_own_server() {
     });
 }
 
+/// A program in Go ends where it cannot start a thread, and then names no server.
+#[test]
+fn git_lfs_has_the_memory_that_it_takes() {
+    network_sandbox(|ws, network| {
+        clone(ws);
+        network.set(&Situation { hosts: vec![("*", Some("gateway"))], ..Situation::default() });
+        let stub = "#!/bin/sh\nulimit -d >>/tmp/limits\nexec /usr/bin/git-lfs \"$@\"\n";
+        ws.install("git-lfs", stub);
+        assert_eq!(lfs(ws, &[])["status"], "pass");
+        let limits = fs::read_to_string("/tmp/limits").unwrap();
+        assert!(limits.lines().all(|limit| limit == "unlimited"), "{limits}");
+        ws.install("git-lfs", "#!/bin/sh\necho pthread_create failed >&2\nexit 2\n");
+        assert_eq!(lfs(ws, &[])["status"], "unknown");
+    });
+}
+
 /// git-lfs asks the ssh server for the URL of its server, and not the one that it makes of the
 /// remote's: here that is a name of ssh's own configuration, which no resolver knows.
 #[test]
