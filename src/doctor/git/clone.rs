@@ -14,12 +14,12 @@ use super::access as permissions;
 use super::attributes;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
+use super::own_form::OwnForm;
 use super::parts::{self, Damage};
 use super::unfinished;
 use super::unpushed::{self, Unreadable};
 use super::{
-    Completed, GitFacts, broken_environment, facts, git, own_subject, refused_value, setting,
-    unreadable,
+    Completed, GitFacts, broken_environment, facts, git, own_subject, refused_value, unreadable,
 };
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::clones::InView;
@@ -27,7 +27,7 @@ use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement, Reason};
 use crate::git_cli::config_error::ConfigError;
-use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
 use crate::process::Output;
 use crate::resource::file;
@@ -196,11 +196,10 @@ pub fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {
 fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let config = current.map(InView::config);
-    let own = |key| config.and_then(|config| in_own_file(config, layout, key));
+    let form = OwnForm::of(layout);
     let is_main = layout.git == layout.common;
     let names_work_tree = context.env.raw("GIT_WORK_TREE").is_some();
     let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
-    let worktree = own("core.worktree").and_then(|(value, file)| Some((value.value?, file)));
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternate_gone(&layout.common);
     let head = ask_head(context, folder, alternate_gone.is_some());
@@ -225,19 +224,15 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     ObservedClone {
         // a variable that names the work tree takes precedence
         // git ignores it for a worktree, unless each has a configuration of its own
-        bare: own("core.bare")
-            .filter(|(value, _)| value.is_true() && !names_work_tree)
-            .filter(|_| is_main || config.is_some_and(|it| it.is_true("extensions.worktreeconfig")))
-            .map(|(_, file)| file),
+        bare: form.bare.filter(|_| !names_work_tree && (is_main || form.has_worktree_config)),
         index_gone: Some(layout.git.join("index"))
             .filter(|index| context.env.raw("GIT_INDEX_FILE").is_none() && !index.exists()),
-        other_top: worktree
-            .map(|(path, file)| (layout.git.join(path), file))
-            .filter(|(path, _)| {
+        other_top: form.worktree.map(|(path, file)| (layout.git.join(path), file)).filter(
+            |(path, _)| {
                 let path = path.canonicalize().ok();
                 !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
-            })
-            .or_else(|| invalid_top(layout, &head.as_ref().ok()?.stderr)),
+            },
+        ),
         fifo: config.and_then(|config| attributes::fifo(context, layout, config)),
         damage: parts::damage(layout, keeps_logs)
             .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
@@ -497,35 +492,6 @@ fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
             !is_local || layout.top.join(path).exists()
         }
     })
-}
-
-/// What `core.worktree` names, and its file, where git ends before it reads its configuration: the
-/// folder above is not there.
-fn invalid_top(layout: &Layout, stderr: &str) -> Option<(PathBuf, PathBuf)> {
-    let (path, _) = stderr.split_once("Invalid path '")?.1.split_once('\'')?;
-    let mut files = [layout.common.join("config"), layout.git.join("config.worktree")].into_iter();
-    let is_set = |line: &str| {
-        let rest = line.trim().strip_prefix("worktree").map(str::trim_start);
-        rest.is_some_and(|rest| rest.starts_with('='))
-    };
-    let file = files.find(|file| file::text(file).lines().any(is_set))?;
-    Some((path.into(), file))
-}
-
-/// The value in the clone's own files: git reads some keys from these alone, before anything else
-/// and without what they include (setup.c, read_repository_format).
-fn in_own_file<'c>(
-    config: &'c EffectiveConfig,
-    layout: &Layout,
-    key: &'c str,
-) -> Option<(ConfigValue<'c>, PathBuf)> {
-    let own = [layout.common.join("config"), layout.git.join("config.worktree")];
-    let values = config.under(key).filter(|value| value.key == key && value.is_own);
-    let of_own = values.filter_map(|value| {
-        let file = setting::file(value, &layout.top)?;
-        own.iter().find(|own| file::is_same(own, &file)).map(|own| (value, own.clone()))
-    });
-    of_own.last()
 }
 
 /// The agent's sandbox, by the variable that it sets.

@@ -17,6 +17,7 @@ mod line_endings;
 mod locks;
 mod new_clone;
 mod others;
+mod own_form;
 mod parts;
 mod programs;
 mod python;

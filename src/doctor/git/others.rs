@@ -12,16 +12,15 @@ use super::clone::{
     alternate_gone, borrowed_gone, broken, defective, is_other_owner, judge_locks, too_old,
 };
 use super::layout::{Defect, Layout};
+use super::own_form::OwnForm;
 use super::{facts, locks};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
-use crate::git::config;
-use crate::git_cli::effective_config::ConfigValue;
 use crate::git_cli::{self, Place};
 use crate::process;
-use crate::resource::file::{self, Kind};
+use crate::resource::file;
 
 /// git reads the objects of one commit.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -107,48 +106,14 @@ fn part_gone(layout: &Layout) -> Option<Judgement> {
     Some(broken(&summary, fix).with([Evidence::new("path", path.display().to_string())]))
 }
 
-/// A value of a clone's own configuration, and the file that has it.
-type OwnValue = (Option<String>, PathBuf);
-
-/// `core.bare` and `core.worktree` as git takes them from the clone's own files alone, without what
-/// they include.
-fn own_form(git: &Path) -> [Option<OwnValue>; 2] {
-    let [mut bare, mut worktree] = [None, None];
-    let mut has_more = false;
-    for name in ["config", "config.worktree"] {
-        if name != "config" && !has_more {
-            break;
-        }
-        let path = git.join(name);
-        let Ok(Some(content)) = file::observe(&path, Kind::Shared) else { continue };
-        for variable in config::variables(&content.bytes).into_iter().flatten() {
-            let place = match (&*variable.section, variable.subsection, &*variable.key) {
-                ("core", None, "bare") => &mut bare,
-                ("core", None, "worktree") => &mut worktree,
-                ("extensions", None, "worktreeconfig") => {
-                    has_more = is_true(variable.value.as_deref());
-                    continue;
-                }
-                _ => continue,
-            };
-            *place = Some((variable.value, path.clone()));
-        }
-    }
-    [bare, worktree]
-}
-
-fn is_true(value: Option<&str>) -> bool {
-    ConfigValue { is_own: true, origin: "", key: "", value }.is_true()
-}
-
 /// The clone's own configuration takes its work tree away. A submodule's may stay without one, and a
 /// bare repository has none.
 fn misformed(layout: &Layout) -> Option<Judgement> {
     if layout.git != layout.top.join(".git") {
         return None;
     }
-    let [bare, worktree] = own_form(&layout.git);
-    if let Some((Some(path), file)) = worktree
+    let OwnForm { bare, worktree, .. } = OwnForm::of(layout);
+    if let Some((path, file)) = worktree
         && !layout.git.join(&path).exists()
     {
         let file = file.display().to_string();
@@ -159,7 +124,7 @@ fn misformed(layout: &Layout) -> Option<Judgement> {
                 .with([Evidence::foreign("core.worktree", &path)]),
         );
     }
-    let (_, file) = bare.filter(|(value, _)| is_true(value.as_deref()))?;
+    let file = bare?;
     if !has_work_tree(layout) {
         return None;
     }
