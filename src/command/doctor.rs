@@ -15,7 +15,7 @@ use crate::doctor::clones::{Clones, is_among};
 use crate::doctor::connections::Connections;
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::gathered::Gathered;
-use crate::doctor::push_url::{leave_out, push_urls};
+use crate::doctor::push_url::{MOST, leave_out, push_urls};
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
@@ -187,20 +187,16 @@ fn examine(
         only => only.iter().chain(also).cloned().collect(),
     };
     let end = start + budget(depth);
-    let keyed = provision.desired.repositories.iter().map(|record| record.repository.clone());
+    let keyed = || provision.desired.repositories.iter().map(|record| &record.repository);
     let mut repositories: Vec<Repository> =
-        keyed.filter(|repository| is_among(&limited_to, repository)).collect();
+        keyed().filter(|repository| is_among(&limited_to, repository)).cloned().collect();
     repositories.extend(only.iter().chain(also).cloned());
     let roots = provision.desired.roots(home);
     let git_dir = env.raw("GIT_DIR").map(PathBuf::from);
     let clones = Clones::new(roots, folder.clone(), git_dir, arguments.all, end);
-    let clones = match depth {
-        Depth::Offline => {
-            let all = provision.desired.repositories.iter().map(|record| &record.repository);
-            clones.concerned_with(all.chain(only).chain(also).cloned().collect())
-        }
-        Depth::Network | Depth::Live => clones,
-    };
+    // others are asked over the network alone, and where none are named
+    let others = if depth > Depth::Offline && limited_to.is_empty() { MOST } else { 0 };
+    let clones = clones.concerned_with(keyed().chain(only).chain(also).cloned().collect(), others);
     repositories.sort();
     repositories.dedup();
     // they are asked over the network alone
@@ -219,7 +215,7 @@ fn examine(
     let first: Vec<_> = required.collect();
     let is_first = |of: &Repository| first.iter().any(|first| first.same_as(of));
     push_urls.sort_by_key(|url| !url.over_ssh().is_some_and(|url| is_first(&url.repository)));
-    let left_out = leave_out(&mut push_urls, &repositories);
+    let left_out = clones.left_out() + leave_out(&mut push_urls, &repositories);
     drop(remotes);
     let context = Context {
         env: &env,

@@ -1,10 +1,12 @@
 //! The clones of the workspace, looked for once: all that are found, and those in view, which is
 //! the one around the current folder, or with `--all` every one.
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::pool;
@@ -25,13 +27,33 @@ pub struct Clones {
     git_dir: Option<PathBuf>,
     all: bool,
     /// `None`: of each clone there may be something to report.
-    concerned: Option<Vec<Repository>>,
+    kept: Option<Kept>,
     /// When the whole run must have ended.
     end: Instant,
     found: OnceLock<Search>,
-    in_view: OnceLock<Vec<InView>>,
+    in_view: OnceLock<Viewed>,
     /// git was asked in all of those.
     listed: OnceLock<()>,
+}
+
+/// Of which plain clones the remotes are kept: a home may have thousands of others.
+struct Kept {
+    repositories: Vec<Repository>,
+    /// How many URLs of other repositories are asked about.
+    others: usize,
+}
+
+struct Viewed {
+    clones: Vec<InView>,
+    left_out: usize,
+}
+
+/// The URLs of plain clones that are of no repository for which they are kept.
+struct OtherUrls {
+    most: usize,
+    kept: BTreeSet<String>,
+    /// Hashes of those beyond the most.
+    left_out: BTreeSet<u64>,
 }
 
 /// A clone as its own configuration has it: before any rule of git's, and without what it includes.
@@ -44,15 +66,17 @@ pub struct InView {
     pub is_current: bool,
     pub urls: Box<[RemoteUrl]>,
     /// Why its own configuration was not read, and git is not asked about it.
-    unread: Option<String>,
+    unread: Option<Box<str>>,
     /// Its remotes were read without git.
     is_plain: bool,
     end: Instant,
     left: Arc<AnswersLeft>,
-    config: OnceLock<Result<EffectiveConfig, Failure>>,
-    listed: OnceLock<RemoteListing>,
+    // boxed, because a home may have thousands of clones about which git is not asked
+    config: OnceLock<Box<Result<EffectiveConfig, Failure>>>,
+    /// Of a plain clone of which the remotes are not kept it is not there.
+    listed: OnceLock<Box<RemoteListing>>,
     /// The remote of a plain `git push`, where that is one of several: git is asked once.
-    target: OnceLock<Option<String>>,
+    target: OnceLock<Option<Box<str>>>,
 }
 
 /// What git prints about the remotes of a clone: the answer, without its text, and what it says.
@@ -126,7 +150,7 @@ impl Clones {
             folder,
             git_dir,
             all,
-            concerned: None,
+            kept: None,
             end,
             found: OnceLock::new(),
             in_view: OnceLock::new(),
@@ -134,18 +158,18 @@ impl Clones {
         }
     }
 
-    /// Where no server is asked, the remotes of a plain clone are kept only if they are of these
-    /// repositories, or wrong in themselves: a home may have thousands of others.
+    /// The remotes of a plain clone are kept only if they are of these repositories, or wrong in
+    /// themselves, or among as many `others` as are asked about.
     #[must_use]
-    pub fn concerned_with(self, repositories: Vec<Repository>) -> Self {
-        Self { concerned: Some(repositories), ..self }
+    pub fn concerned_with(self, repositories: Vec<Repository>, others: usize) -> Self {
+        Self { kept: Some(Kept { repositories, others }), ..self }
     }
 
     /// Whether there may be something to report of a plain clone's remotes.
-    fn keeps(&self, stored: &[RemoteUrl], listed: &RemoteListing) -> bool {
-        let Some(concerned) = &self.concerned else { return true };
+    fn keeps(&self, stored: &[RemoteUrl], listed: &RemoteListing, others: &mut OtherUrls) -> bool {
+        let Some(Kept { repositories, .. }) = &self.kept else { return true };
         let is_concerned = |named: &Repository| {
-            named.is_aliased() || concerned.iter().any(|one| one.same_as(named))
+            named.is_aliased() || repositories.iter().any(|one| one.same_as(named))
         };
         let matters = |url: &GitUrl| {
             !url.transport().is_remote()
@@ -157,6 +181,7 @@ impl Clones {
         listed.urls.len() != all
             || listed.urls.iter().any(|listed| matters(&listed.url))
             || stored.iter().any(|stored| matters(&stored.url))
+            || others.keep(&listed.urls)
     }
 
     /// The configurations of all clones. Takes a while in a large home.
@@ -175,6 +200,15 @@ impl Clones {
     }
 
     pub fn in_view(&self) -> &[InView] {
+        &self.viewed().clones
+    }
+
+    /// How many URLs of plain clones were not kept, although they are asked about.
+    pub fn left_out(&self) -> usize {
+        self.viewed().left_out
+    }
+
+    fn viewed(&self) -> &Viewed {
         self.in_view.get_or_init(|| {
             let current = {
                 let folder = self.folder.as_deref();
@@ -183,6 +217,7 @@ impl Clones {
             let mut allowance = Allowance::default();
             let outside = self.all.then(|| self.outside()).flatten();
             let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
+            let mut other_urls = OtherUrls::up_to(self.kept.as_ref().map_or(0, |it| it.others));
             let mut read = |folder: &Path, config: &Path, is_current: bool| {
                 let (unread, urls, plain) = match allowance.read(config) {
                     Ok(content) => {
@@ -197,8 +232,8 @@ impl Clones {
                 let is_plain = plain.is_some();
                 let listed = plain.map(RemoteListing::of_plain);
                 let (urls, listed) = match listed {
-                    Some(listed) if !self.keeps(&urls, &listed) => {
-                        (Box::default(), Some(RemoteListing::of_plain(Vec::new())))
+                    Some(listed) if !self.keeps(&urls, &listed, &mut other_urls) => {
+                        (Box::default(), None)
                     }
                     listed => (urls, listed),
                 };
@@ -207,12 +242,12 @@ impl Clones {
                     file: config.to_owned(),
                     is_current,
                     urls,
-                    unread,
+                    unread: unread.map(Into::into),
                     is_plain,
                     end: self.end,
                     left: Arc::clone(&left),
                     config: OnceLock::new(),
-                    listed: listed.map_or_else(OnceLock::new, OnceLock::from),
+                    listed: listed.map_or_else(OnceLock::new, |it| Box::new(it).into()),
                     target: OnceLock::new(),
                 }
             };
@@ -227,7 +262,7 @@ impl Clones {
             {
                 clones.push(read(config.parent().unwrap_or(config), config, false));
             }
-            clones
+            Viewed { clones, left_out: other_urls.left_out.len() }
         })
     }
 
@@ -286,6 +321,25 @@ impl Clones {
     }
 }
 
+impl OtherUrls {
+    fn up_to(most: usize) -> Self {
+        Self { most, kept: BTreeSet::new(), left_out: BTreeSet::new() }
+    }
+
+    /// Whether the clone with these URLs is kept: what is known of a URL is asked of all its clones.
+    fn keep(&mut self, urls: &[ListedUrl]) -> bool {
+        let texts = urls.iter().map(|listed| listed.url.without_credential());
+        let is_kept = self.kept.len() < self.most || texts.clone().any(|it| self.kept.contains(it));
+        if is_kept {
+            self.kept.extend(texts.map(str::to_owned));
+        } else if self.most > 0 {
+            let hash = |text| BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
+            self.left_out.extend(texts.map(hash));
+        }
+        is_kept
+    }
+}
+
 /// Whether something holds of the clone that is worked in, or else of all of them: one clone's
 /// settings are not another's.
 pub fn hold(clones: &[&InView], what: impl Fn(&InView) -> bool) -> bool {
@@ -310,7 +364,9 @@ pub fn is_among(named: &[Repository], repository: &Repository) -> bool {
 /// Whether `named` is the repository, be it under the host name that is its own.
 pub fn is_of(repository: &Repository, named: &Repository) -> bool {
     let is_alias = |host: &&str| repository.alias(host) == named.host();
-    repository.same_as(named) || repository.aliased_hosts().iter().any(is_alias)
+    // of many clones, few have an alias to be compared with
+    repository.same_as(named)
+        || named.is_aliased() && repository.aliased_hosts().iter().any(is_alias)
 }
 
 /// git keeps every URL as its rules make it: no more than this many bytes of them are asked for.
@@ -391,17 +447,19 @@ impl InView {
     }
 
     fn config_or_failure(&self) -> &Result<EffectiveConfig, Failure> {
-        self.config.get_or_init(|| {
-            self.unread()?;
-            let (place, most, deadline) = (self.place(), self.most(), self.deadline());
-            let config = if self.is_current {
-                EffectiveConfig::up_to(place, most, deadline)?
-            } else {
-                EffectiveConfig::without_rules(place, most, deadline)?
-            };
-            AnswersLeft::take(&self.left.bytes, config.size())?;
-            Ok(config)
-        })
+        self.config.get_or_init(|| Box::new(self.ask_config()))
+    }
+
+    fn ask_config(&self) -> Result<EffectiveConfig, Failure> {
+        self.unread()?;
+        let (place, most, deadline) = (self.place(), self.most(), self.deadline());
+        let config = if self.is_current {
+            EffectiveConfig::up_to(place, most, deadline)?
+        } else {
+            EffectiveConfig::without_rules(place, most, deadline)?
+        };
+        AnswersLeft::take(&self.left.bytes, config.size())?;
+        Ok(config)
     }
 
     /// How git answered the question which remotes there are; the text is not kept.
@@ -410,11 +468,18 @@ impl InView {
     }
 
     fn listed(&self) -> &RemoteListing {
-        self.listed.get_or_init(|| {
-            self.list().unwrap_or_else(|failure| {
-                let urls = self.as_written();
-                RemoteListing { answer: Err(failure), remotes: Box::default(), urls }
-            })
+        static NOT_KEPT: LazyLock<RemoteListing> =
+            LazyLock::new(|| RemoteListing::of_plain(Vec::new()));
+        match self.listed.get() {
+            None if self.is_plain => &NOT_KEPT,
+            _ => self.listed.get_or_init(|| Box::new(self.ask_remotes())),
+        }
+    }
+
+    fn ask_remotes(&self) -> RemoteListing {
+        self.list().unwrap_or_else(|failure| {
+            let urls = self.as_written();
+            RemoteListing { answer: Err(failure), remotes: Box::default(), urls }
         })
     }
 
@@ -490,7 +555,7 @@ impl InView {
 
     /// The remote of a plain `git push`, where that is one of several.
     fn target(&self, remotes: &[EffectiveRemote]) -> Option<&str> {
-        self.target.get_or_init(|| self.ask_target(remotes)).as_deref()
+        self.target.get_or_init(|| self.ask_target(remotes).map(Into::into)).as_deref()
     }
 
     fn ask_target(&self, remotes: &[EffectiveRemote]) -> Option<String> {
@@ -548,12 +613,23 @@ fn around(folder: &Path, git_dir: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
 mod tests {
     use super::*;
 
+    /// A plain clone with one remote.
+    fn plain(stored: &str, fetch: &str, push: &str) -> (Vec<RemoteUrl>, RemoteListing) {
+        let config = format!("[remote \"origin\"]\n\turl = {stored}\n");
+        let remote = EffectiveRemote {
+            name: "origin".to_owned(),
+            fetch: fetch.to_owned(),
+            push: vec![push.to_owned()],
+        };
+        (super::stored(config.as_bytes()).collect(), RemoteListing::of_plain(vec![remote]))
+    }
+
     #[test]
-    fn offline_only_remotes_of_which_there_is_something_to_report_are_kept() {
+    fn remotes_of_which_there_is_something_to_report_are_kept() {
         let app = Repository::parse_declared("o/app").unwrap();
         let own = app.to_alias();
         let other = "https://github.com/o/other";
-        for (stored, fetch, push, is_kept) in [
+        for (written, fetch, push, is_kept) in [
             (other, other, other, false),
             (other, "git@github.com:o/other.git", other, false),
             ("git@github.com:o/app.git", other, other, true),
@@ -565,18 +641,30 @@ mod tests {
             (other, other, "git@git.corp:2222/o/other.git", true),
             (other, other, "", true),
         ] {
-            let config = format!("[remote \"origin\"]\n\turl = {stored}\n");
-            let stored: Vec<_> = super::stored(config.as_bytes()).collect();
-            let remote = EffectiveRemote {
-                name: "origin".to_owned(),
-                fetch: fetch.to_owned(),
-                push: vec![push.to_owned()],
-            };
-            let listed = RemoteListing::of_plain(vec![remote]);
+            let (stored, listed) = plain(written, fetch, push);
             let clones = Clones::new(Vec::new(), None, None, true, Instant::now());
-            assert!(clones.keeps(&stored, &listed), "with a network {fetch} {push}");
-            let clones = clones.concerned_with(vec![app.clone()]);
-            assert_eq!(clones.keeps(&stored, &listed), is_kept, "{config} {fetch} {push}");
+            let keeps =
+                |clones: &Clones, most| clones.keeps(&stored, &listed, &mut OtherUrls::up_to(most));
+            assert!(keeps(&clones, 0), "all are {fetch} {push}");
+            let clones = clones.concerned_with(vec![app.clone()], 0);
+            assert_eq!(keeps(&clones, 0), is_kept, "{written} {fetch} {push}");
+            assert!(keeps(&clones, 1), "others are asked about {fetch} {push}");
         }
+    }
+
+    #[test]
+    fn of_other_repositories_as_many_urls_are_kept_as_are_asked_about() {
+        let mut others = OtherUrls::up_to(2);
+        let mut keep = |name: &str| {
+            let url = format!("https://github.com/o/{name}");
+            others.keep(&plain(&url, &url, &url).1.urls)
+        };
+        // each clone of a repository that is asked about counts, however late it is found
+        let kept = ["a", "b", "c", "a", "d", "b", "c"].map(&mut keep);
+        assert_eq!(kept, [true, true, false, true, false, true, false]);
+        assert_eq!(others.left_out.len(), 2);
+        let mut others = OtherUrls::up_to(0);
+        assert!(!others.keep(&plain("", "https://a.test/o/r", "https://a.test/o/r").1.urls));
+        assert_eq!(others.left_out.len(), 0, "none are asked about");
     }
 }

@@ -184,7 +184,7 @@ pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<Push
 
 /// Whoever wrote the configuration of a clone decides how many places it pushes to: no more than
 /// these are asked in addition to the repositories with a key. A run has no time for more.
-const MOST: usize = 300;
+pub const MOST: usize = 300;
 
 /// Leaves those that are not asked out of `urls`, and returns how many they are. Pure.
 pub fn leave_out(urls: &mut Vec<PushUrl>, repositories: &[Repository]) -> usize {

@@ -19,7 +19,7 @@ pub struct Scratch {
 const PROBE: (&str, &str) = ("pushready.probe", "read");
 
 /// How a repository names its objects: both ends must use the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hash {
     Sha1,
     Sha256,

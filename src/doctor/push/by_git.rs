@@ -1,6 +1,8 @@
 //! Asked of git itself, as over HTTPS: with whatever credentials the agent's git would find.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Access;
 use super::https_way::OwnWay;
@@ -37,9 +39,27 @@ pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: CloneWay) 
     context.connections.to(host, || probe(context, url, access, way)).unwrap_or_else(ended)
 }
 
+/// The repositories that git asks from, by their hash: nothing is written into one, so that one serves
+/// for all servers.
+#[derive(Default)]
+struct Scratches(Mutex<BTreeMap<Hash, Arc<Scratch>>>);
+
+impl Scratches {
+    fn get(context: &Context, hash: Hash) -> Result<Arc<Scratch>, String> {
+        let Self(made) = context.gathered.get(Self::default);
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scratch) = made.get(&hash) {
+            return Ok(Arc::clone(scratch));
+        }
+        let scratch = Arc::new(Scratch::new(hash, || context.deadline(NETWORK))?);
+        made.insert(hash, Arc::clone(&scratch));
+        Ok(scratch)
+    }
+}
+
 fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judgement {
     let cannot = |why: Reason| Judgement::unknown("the probe could not be made", why);
-    let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
+    let mut scratch = match Scratches::get(context, Hash::Sha1) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why.into()),
     };
@@ -52,7 +72,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judg
     let run = |command| process::run_within(Bounds::ASKING, command, context.deadline(NETWORK));
     let mut said = run(question(&scratch, url, access));
     if said.as_ref().is_ok_and(Hash::is_another) {
-        scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
+        scratch = match Scratches::get(context, Hash::Sha256) {
             Ok(scratch) => scratch,
             Err(why) => return cannot(why.into()),
         };
