@@ -27,7 +27,7 @@ pub struct Clones {
     git_dir: Option<PathBuf>,
     all: bool,
     /// `None`: of each clone there may be something to report.
-    kept: Option<Kept>,
+    kept: Option<KeptRemotes>,
     /// When the whole run must have ended.
     end: Instant,
     found: OnceLock<Search>,
@@ -37,7 +37,7 @@ pub struct Clones {
 }
 
 /// Of which plain clones the remotes are kept: a home may have thousands of others.
-struct Kept {
+struct KeptRemotes {
     repositories: Vec<Repository>,
     /// How many URLs of other repositories are asked about.
     others: usize,
@@ -162,12 +162,12 @@ impl Clones {
     /// themselves, or among as many `others` as are asked about.
     #[must_use]
     pub fn concerned_with(self, repositories: Vec<Repository>, others: usize) -> Self {
-        Self { kept: Some(Kept { repositories, others }), ..self }
+        Self { kept: Some(KeptRemotes { repositories, others }), ..self }
     }
 
     /// Whether there may be something to report of a plain clone's remotes.
     fn keeps(&self, stored: &[RemoteUrl], listed: &RemoteListing, others: &mut OtherUrls) -> bool {
-        let Some(Kept { repositories, .. }) = &self.kept else { return true };
+        let Some(KeptRemotes { repositories, .. }) = &self.kept else { return true };
         let is_concerned = |named: &Repository| {
             named.is_aliased() || repositories.iter().any(|one| one.same_as(named))
         };
@@ -306,18 +306,7 @@ impl Clones {
 
     /// The clones in view that have a remote of this repository.
     pub fn of(&self, repository: &Repository) -> impl Iterator<Item = &InView> {
-        let stored = |clone: &InView| {
-            let mut urls = clone.urls.iter().filter_map(|stored| stored.url.repository());
-            urls.any(|known| is_of(repository, known))
-        };
-        let effective = |clone: &InView| {
-            clone
-                .effective()
-                .iter()
-                .filter_map(|effective| effective.url.repository())
-                .any(|known| is_of(repository, known))
-        };
-        self.listed().iter().filter(move |clone| stored(clone) || effective(clone))
+        self.listed().iter().filter(move |clone| clone.has_remote_of(repository))
     }
 }
 
@@ -551,6 +540,14 @@ impl InView {
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
     pub fn effective(&self) -> &[ListedUrl] {
         &self.listed().urls
+    }
+
+    /// Whether a remote of this repository is written there, or leads to it.
+    pub fn has_remote_of(&self, repository: &Repository) -> bool {
+        let stored = self.urls.iter().map(|stored| &stored.url);
+        let effective = self.effective().iter().map(|effective| &effective.url);
+        let mut named = stored.chain(effective).filter_map(GitUrl::repository);
+        named.any(|named| is_of(repository, named))
     }
 
     /// The remote of a plain `git push`, where that is one of several.

@@ -75,10 +75,7 @@ impl SshUrl {
 
 impl PushUrl {
     pub fn host(&self) -> &str {
-        match &self.way {
-            Transit::Ssh(url) => url.repository.host(),
-            Transit::Git(url) => url.repository().map_or("", Repository::host),
-        }
+        self.repository().map_or("", Repository::host)
     }
 
     /// The URL that git is given.
@@ -86,6 +83,13 @@ impl PushUrl {
         match &self.way {
             Transit::Ssh(url) => url.text(),
             Transit::Git(url) => url.without_credential().to_owned(),
+        }
+    }
+
+    pub fn repository(&self) -> Option<&Repository> {
+        match &self.way {
+            Transit::Ssh(url) => Some(&url.repository),
+            Transit::Git(url) => url.repository(),
         }
     }
 

@@ -90,6 +90,32 @@ fn is_head(content: &[u8]) -> bool {
     }
 }
 
+/// Sections of which git reads nothing when it lists remotes, whatever the value (builtin/remote.c,
+/// `handle_config`; config.c, `git_default_config`).
+const UNREAD: &[&str] = &[
+    "alias",
+    "commit",
+    "credential",
+    "diff",
+    "fetch",
+    "gc",
+    "gui",
+    "http",
+    "lfs",
+    "maintenance",
+    "merge",
+    "pull",
+    "rebase",
+    "rerere",
+    "status",
+    "submodule",
+    "tag",
+];
+
+/// Keys of `branch.<name>` that git or an editor writes, and that decide about no remote.
+const OF_BRANCH: &[&str] =
+    &["description", "github-pr-owner-number", "mergeoptions", "rebase", "vscode-merge-base"];
+
 struct OwnRemote {
     name: String,
     url: String,
@@ -114,7 +140,10 @@ fn own_remote(config: &[u8]) -> Option<impl Iterator<Item = OwnRemote> + use<>> 
                 None,
                 "filemode" | "ignorecase" | "logallrefupdates" | "precomposeunicode" | "symlinks",
             ) if matches!(&*value, "true" | "false") => {}
-            ("user", None, "name" | "email") | ("lfs", None, "repositoryformatversion") => {}
+            ("core", None, "sshcommand") | ("user", None, "name" | "email" | "signingkey") => {}
+            ("core", None, "hookspath") if !value.starts_with(['~', '%']) => {}
+            (section, _, _) if UNREAD.contains(&section) => {}
+            ("branch", Some(branch), key) if OF_BRANCH.contains(&key) && is_word(&branch) => {}
             ("branch", Some(branch), "remote" | "merge") if is_word(&branch) && is_word(&value) => {
             }
             ("remote", Some(name), key @ ("url" | "pushurl" | "fetch")) => {
@@ -276,6 +305,35 @@ mod tests {
             let global = fs::read_to_string(top.join("global")).unwrap_or_default();
             fs::write(top.join(".gitconfig"), format!("{GLOBAL}{global}")).unwrap();
             assert_eq!(compare(top, &clone).is_some(), *is_read, "{what}");
+        }
+    }
+
+    #[test]
+    fn git_reads_nothing_of_these_when_it_lists_remotes() {
+        let top = tempfile::tempdir().unwrap();
+        let (top, clone) = (top.path(), top.path().join("c"));
+        assert!(git(top).args(["init", "-q"]).arg(&clone).status().unwrap().success());
+        let remote = ["remote", "add", "origin", "https://h.corp/o/r.git"];
+        assert!(git(top).args(remote).current_dir(&clone).status().unwrap().success());
+        let config = fs::read_to_string(clone.join(".git/config")).unwrap();
+        let of_section = |section: &&str| [format!("[{section}]"), format!("[{section} \"x\"]")];
+        let keys =
+            ["active", "default", "ff", "gpgSign", "helper", "path", "remote", "tool", "url"];
+        let of_branch = OF_BRANCH.iter().map(|key| format!("[branch \"main\"]\n\t{key}"));
+        let own = ["[core]\n\tsshCommand", "[core]\n\thooksPath", "[user]\n\tsigningKey"];
+        let settings = UNREAD
+            .iter()
+            .flat_map(of_section)
+            .flat_map(|section| keys.map(|key| format!("{section}\n\t{key}")))
+            .chain(of_branch)
+            .chain(own.map(str::to_owned));
+        for setting in settings {
+            for value in ["perhaps", "", "~nobody/x"] {
+                let path = clone.join(".git/config");
+                fs::write(path, format!("{config}{setting} = {value}\n")).unwrap();
+                let is_path = setting.ends_with("hooksPath") && value.starts_with('~');
+                assert_eq!(compare(top, &clone).is_some(), !is_path, "{setting} = {value}");
+            }
         }
     }
 

@@ -44,6 +44,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
+use crate::doctor::push_url::PushUrl;
 use crate::git::url::{GitUrl, rewrite};
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
@@ -281,13 +282,18 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         }
         Some((config_error, whose)) => unreadable(context, whose, config_error),
     };
+    // the settings of other clones are not looked at
+    let is_pushed_from = |clone: &InView| {
+        let mut pushed = context.push_urls.iter().filter_map(PushUrl::repository);
+        pushed.any(|repository| clone.has_remote_of(repository))
+    };
     let others = context.clones.listed().iter().filter(|clone| !clone.is_current);
     let others = others.filter_map(|clone| {
         let subject = || format!("clone {}", context.home.shown(clone.top()));
         let config_error = match clone.answer() {
             Ok(output) => {
                 let Some(config_error) = ConfigError::parse(&output.stderr) else {
-                    let failure = clone.config_failure()?;
+                    let failure = is_pushed_from(clone).then(|| clone.config_failure())??;
                     return Some(unanswered(context, failure).about(subject()));
                 };
                 config_error.within(clone.top())
