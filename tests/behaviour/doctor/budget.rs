@@ -102,6 +102,47 @@ fn a_host_that_never_answers_does_not_hold_the_others_up() {
     });
 }
 
+#[test]
+fn of_many_clones_as_many_urls_are_asked_about_as_there_is_time_for() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let clone = |folder: &str, url: &str| {
+            ws.cmd("mkdir").args(["-p", &format!("{folder}/.git/objects")]).run().success();
+            ws.cmd("mkdir").arg(format!("{folder}/.git/refs")).run().success();
+            lab.append(&format!("{folder}/.git/HEAD"), "ref: refs/heads/main\n");
+            let remote = format!("[remote \"origin\"]\n\turl = {url}\n");
+            lab.append(&format!("{folder}/.git/config"), &remote);
+        };
+        for nth in 0..305 {
+            clone(&format!("many/{nth}"), &format!("https://dead.example/acme/{nth}"));
+        }
+        // found after those: one that is asked about already, and one of the key's repository
+        clone("many/last", "https://dead.example/acme/0");
+        clone("other/keyed", URL);
+        let output = lab.doctor(&["--all"]).wrapped_in("timeout", ["60"]).run();
+        ended_by_itself(&output);
+        let report = output.json();
+        let asked = |report: &Value| {
+            let checks = report["checks"].as_array().unwrap().iter();
+            let others = checks.filter(|check| {
+                let subject = check["subject"].as_str().unwrap_or_default();
+                check["id"] == "push.write" && subject.starts_with("https://dead.example/")
+            });
+            others.count()
+        };
+        assert_eq!(asked(&report), 300, "{output}");
+        let left_out = result(&report, "push.write", "5 others");
+        assert_eq!(left_out.0, "unknown", "{output}");
+        assert!(left_out.1.contains("5 more places than are asked"), "{output}");
+        let keyed = result(&report, "git.remotes", &format!("{URL} (origin in ~/other/keyed)"));
+        assert_eq!(keyed.0, "pass", "{output}");
+        // where nobody asks, nothing is left out
+        let output = lab.doctor(&["--all", "--offline"]).run();
+        assert_eq!(asked(&output.json()), 0, "{output}");
+        assert!(!output.stdout.contains(" others"), "{output}");
+    });
+}
+
 /// What starts a thread or a child, in the C libraries of both builds.
 const CALLS: &str = "clone,clone3,?fork,?vfork";
 
