@@ -118,7 +118,7 @@ fn git_config(bytes: &[u8]) {
 /// What git prints.
 fn git_answer(bytes: &[u8]) {
     let text = text(bytes);
-    let config = EffectiveConfig::parse(&*text);
+    let config = EffectiveConfig::parse(text.clone());
     let _ = (config.forbids_ssh(), config.ssh_command(), config.url_rules("insteadof", None));
     assert!(!config.has_more_than(&config));
     let _ = remotes::parse(&text);

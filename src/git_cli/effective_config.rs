@@ -14,7 +14,12 @@ use crate::resource::file::is_same;
 /// All values, as git printed them: decoded they would take many times their size. The last one of a
 /// key counts.
 #[derive(Debug, Default)]
-pub struct EffectiveConfig(String);
+pub struct EffectiveConfig {
+    /// The rules for URLs, of which there are thousands with many keys, follow all others.
+    text: String,
+    /// Where they begin.
+    rules: usize,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigValue<'a> {
@@ -31,6 +36,24 @@ pub struct ConfigValue<'a> {
 /// The keys that are asked for in a clone beside the current one: all but the rules for URLs, of
 /// which there are many, and which git applies to the remotes that it lists.
 const WITHOUT_RULES: &str = r"^([^u]|u[^r]|ur[^l]|url[^.])|\.pushinsteadof$";
+
+/// What the keys of rules for URLs begin with.
+const RULES: &str = "url.";
+
+/// The scope of each value, its origin, and its key with what it is set to.
+fn entries(text: &str) -> impl Iterator<Item = [&str; 3]> {
+    let mut fields = text.split_terminator('\0');
+    std::iter::from_fn(move || Some([fields.next()?, fields.next()?, fields.next()?]))
+}
+
+impl<'a> ConfigValue<'a> {
+    fn of([scope, origin, entry]: [&'a str; 3]) -> Self {
+        let (key, value) =
+            entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value)));
+        let is_own = matches!(scope, "local" | "worktree");
+        Self { is_own, origin, key, value }
+    }
+}
 
 impl ConfigValue<'_> {
     /// Whether git reads it as true; a key without a value is.
@@ -52,16 +75,16 @@ impl EffectiveConfig {
 
     /// Whether git did not print it: it always prints values that it gets with the question.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// How many bytes git printed.
     pub fn size(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 
     pub const fn none() -> Self {
-        Self(String::new())
+        Self { text: String::new(), rules: 0 }
     }
 
     /// What git answers, for who needs to know why it does not.
@@ -81,19 +104,40 @@ impl EffectiveConfig {
     }
 
     /// Reads what `git config --null --show-scope --show-origin --list` printed. Pure.
-    pub fn parse(listed: impl Into<String>) -> Self {
-        Self(listed.into())
+    pub fn parse(listed: String) -> Self {
+        let is_rule = |entry: &[&str]| entry.last().is_some_and(|entry| entry.starts_with(RULES));
+        if !entries(&listed).any(|entry| is_rule(&entry)) {
+            return Self { rules: listed.len(), text: listed };
+        }
+        let mut text = String::with_capacity(listed.len());
+        let mut add = |entry: &[&str]| {
+            for field in entry {
+                text.push_str(field);
+                text.push('\0');
+            }
+            text.len()
+        };
+        let (mut rules, all) = (0, || entries(&listed));
+        for entry in all().filter(|entry| !is_rule(entry)) {
+            rules = add(&entry);
+        }
+        for entry in all().filter(|entry| is_rule(entry)) {
+            add(&entry);
+        }
+        Self { text, rules }
     }
 
     fn values(&self) -> impl Iterator<Item = ConfigValue<'_>> {
-        let mut fields = self.0.split_terminator('\0');
-        std::iter::from_fn(move || {
-            let (scope, origin, entry) = (fields.next()?, fields.next()?, fields.next()?);
-            let (key, value) =
-                entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value)));
-            let is_own = matches!(scope, "local" | "worktree");
-            Some(ConfigValue { is_own, origin, key, value })
-        })
+        entries(&self.text).map(ConfigValue::of)
+    }
+
+    /// Those whose keys begin so, in which few others are.
+    fn values_near<'a>(&'a self, key: &str) -> impl Iterator<Item = ConfigValue<'a>> + use<'a> {
+        let (others, rules) = self.text.split_at_checked(self.rules).unwrap_or((&self.text, ""));
+        let part = if key.starts_with(RULES) { rules } else { others };
+        // the first letters of a key are those of rules, too
+        let part = if RULES.starts_with(key) { &*self.text } else { part };
+        entries(part).map(ConfigValue::of)
     }
 
     /// Whether a value counts here that does not count in `other`, less the URLs of remotes.
@@ -116,7 +160,7 @@ impl EffectiveConfig {
     }
 
     pub fn last(&self, key: &str) -> Option<ConfigValue<'_>> {
-        self.values().filter(|value| value.key == key).last()
+        self.values_near(key).filter(|value| value.key == key).last()
     }
 
     /// Whether a value is from the file `own`.
@@ -151,7 +195,7 @@ impl EffectiveConfig {
 
     /// Whether a file other than `own` has a value of the key.
     pub fn has_from_elsewhere(&self, key: &str, own: &str) -> bool {
-        self.values().any(|value| value.key == key && !is_from(value.origin, own))
+        self.values_near(key).any(|value| value.key == key && !is_from(value.origin, own))
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
@@ -160,7 +204,7 @@ impl EffectiveConfig {
 
     /// The value in the clone's own configuration: git ignores these keys elsewhere.
     pub fn own_text(&self, key: &str) -> Option<&str> {
-        self.values().filter(|value| value.is_own && value.key == key).last()?.value
+        self.values_near(key).filter(|value| value.is_own && value.key == key).last()?.value
     }
 
     /// Whether git reads the last value of the key as true.
@@ -177,7 +221,7 @@ impl EffectiveConfig {
 
     /// Those whose keys begin so.
     pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = ConfigValue<'a>> {
-        self.values().filter(move |value| value.key.starts_with(section))
+        self.values_near(section).filter(move |value| value.key.starts_with(section))
     }
 
     /// `core.sshCommand`: whether it is the clone's own, and the text, if there is one.
@@ -198,7 +242,7 @@ impl EffectiveConfig {
             let prefix = value.value.filter(|_| found == kind)?;
             Some(UrlRule { base: base.to_owned(), prefix: prefix.to_owned() })
         };
-        self.under("url.").filter(is_kept).filter_map(rule).collect()
+        self.under(RULES).filter(is_kept).filter_map(rule).collect()
     }
 
     /// Whether git needs more of a server at a push than the server offers in its first line.
@@ -283,6 +327,40 @@ mod tests {
         let without_value = parse(&[["global", "file:/h/.gitconfig", "core.sshcommand"]]);
         assert_eq!(without_value.ssh_command(), Some((false, None)));
         assert_eq!(parse(&[]).ssh_command(), None);
+    }
+
+    #[test]
+    fn the_last_value_counts_wherever_the_rules_for_urls_are() {
+        let own = |entry| ["local", "file:/c", entry];
+        let listed = [
+            own("url.a.insteadof\nx"),
+            own("user.name\nA"),
+            own("url.b.insteadof\ny"),
+            own("url.short\n1"),
+            own("user.name\nB"),
+            own("urls.a\n2"),
+            own("url.a.insteadof\nz"),
+            own("upload.a\n3"),
+        ];
+        let config = parse(&listed);
+        for (key, value) in [
+            ("user.name", Some("B")),
+            ("url.a.insteadof", Some("z")),
+            ("url.short", Some("1")),
+            ("urls.a", Some("2")),
+            ("url", None),
+        ] {
+            assert_eq!((config.text(key), config.own_text(key)), (value, value), "{key}");
+        }
+        for (section, count) in [("", 8), ("u", 8), ("ur", 5), ("url", 5), ("url.", 4), ("urls", 1)]
+        {
+            assert_eq!(config.under(section).count(), count, "{section}");
+        }
+        let rules = config.url_rules("insteadof", None);
+        let rules: Vec<_> = rules.iter().map(|rule| (&*rule.base, &*rule.prefix)).collect();
+        assert_eq!(rules, [("a", "x"), ("b", "y"), ("a", "z")]);
+        let lengths = listed.iter().flatten().map(|field| field.len() + 1);
+        assert_eq!(config.size(), lengths.sum::<usize>());
     }
 
     #[test]

@@ -101,7 +101,7 @@ mod tests {
             ("column.ui\nmaybe", true),
         ] {
             let listed = format!("global\0file:/h/.gitconfig\0{entry}\0");
-            let config = EffectiveConfig::parse(&listed);
+            let config = EffectiveConfig::parse(listed.clone());
             assert_eq!(has_unusual(&config), unusual, "{entry}");
         }
     }
