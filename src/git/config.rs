@@ -41,6 +41,15 @@ pub fn variables(text: &[u8]) -> Result<impl Iterator<Item = ConfigVariable>, Ma
     }
 }
 
+/// Whether git reads the value as true (git-config(1), Values); a key without one is.
+pub fn is_true(value: Option<&str>) -> bool {
+    value.is_none_or(|text| {
+        let is_word = |word: &&str| text.eq_ignore_ascii_case(word);
+        ["true", "yes", "on"].iter().any(is_word)
+            || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
+    })
+}
+
 /// `value` as it must be written after `key = ` to be read back unchanged.
 pub fn quoted(value: &str) -> String {
     let plain = !value.is_empty()

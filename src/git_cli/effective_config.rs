@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Place;
+use crate::git::config;
 use crate::git::url::UrlRule;
 use crate::process::{self, Bounds, Failure, Output, Running};
 use crate::resource::file::is_same;
@@ -53,16 +54,10 @@ impl<'a> ConfigValue<'a> {
         let is_own = matches!(scope, "local" | "worktree");
         Self { is_own, origin, key, value }
     }
-}
 
-impl ConfigValue<'_> {
-    /// Whether git reads it as true; a key without a value is.
+    /// Whether git reads it as true.
     pub fn is_true(&self) -> bool {
-        self.value.is_none_or(|text| {
-            let is_word = |word: &&str| text.eq_ignore_ascii_case(word);
-            ["true", "yes", "on"].iter().any(is_word)
-                || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
-        })
+        config::is_true(self.value)
     }
 }
 

@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
-use crate::git::config;
-use crate::git_cli::effective_config::ConfigValue;
+use crate::git::config::{self, is_true};
 use crate::resource::file::{self, Kind};
 
 #[derive(Debug, Default)]
@@ -43,8 +42,4 @@ impl OwnForm {
             }
         }
     }
-}
-
-fn is_true(value: Option<&str>) -> bool {
-    ConfigValue { is_own: true, origin: "", key: "", value }.is_true()
 }
