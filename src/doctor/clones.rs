@@ -45,14 +45,17 @@ struct KeptRemotes {
 
 struct Viewed {
     clones: Vec<InView>,
+    /// How many URLs of plain clones are not asked about, and were not kept.
     left_out: usize,
 }
 
-/// The URLs of plain clones that are of no repository for which they are kept.
+/// The URLs of other repositories in plain clones.
 struct OtherUrls {
+    /// How many of them are asked about.
     most: usize,
+    /// Those that are.
     kept: BTreeSet<String>,
-    /// Hashes of those beyond the most.
+    /// Hashes of those that are not.
     left_out: BTreeSet<u64>,
 }
 
@@ -203,7 +206,7 @@ impl Clones {
         &self.viewed().clones
     }
 
-    /// How many URLs of plain clones were not kept, although they are asked about.
+    /// How many URLs of plain clones are not asked about, and were not kept.
     pub fn left_out(&self) -> usize {
         self.viewed().left_out
     }

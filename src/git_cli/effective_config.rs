@@ -100,25 +100,17 @@ impl EffectiveConfig {
 
     /// Reads what `git config --null --show-scope --show-origin --list` printed. Pure.
     pub fn parse(listed: String) -> Self {
-        let is_rule = |entry: &[&str]| entry.last().is_some_and(|entry| entry.starts_with(RULES));
+        let is_rule = |[_, _, entry]: &[&str; 3]| entry.starts_with(RULES);
         if !entries(&listed).any(|entry| is_rule(&entry)) {
             return Self { rules: listed.len(), text: listed };
         }
-        let mut text = String::with_capacity(listed.len());
-        let mut add = |entry: &[&str]| {
-            for field in entry {
-                text.push_str(field);
-                text.push('\0');
-            }
-            text.len()
+        let of = |rules: bool| entries(&listed).filter(move |entry| is_rule(entry) == rules);
+        let joined = |text: String, entry: [&str; 3]| {
+            entry.iter().fold(text, |text, field| text + field + "\0")
         };
-        let (mut rules, all) = (0, || entries(&listed));
-        for entry in all().filter(|entry| !is_rule(entry)) {
-            rules = add(&entry);
-        }
-        for entry in all().filter(|entry| is_rule(entry)) {
-            add(&entry);
-        }
+        let others = of(false).fold(String::with_capacity(listed.len()), joined);
+        let rules = others.len();
+        let text = of(true).fold(others, joined);
         Self { text, rules }
     }
 
@@ -126,12 +118,15 @@ impl EffectiveConfig {
         entries(&self.text).map(ConfigValue::of)
     }
 
-    /// Those whose keys begin so, in which few others are.
+    /// The values among which the keys are that begin so: the rules for URLs, or all others.
     fn values_near<'a>(&'a self, key: &str) -> impl Iterator<Item = ConfigValue<'a>> + use<'a> {
-        let (others, rules) = self.text.split_at_checked(self.rules).unwrap_or((&self.text, ""));
-        let part = if key.starts_with(RULES) { rules } else { others };
-        // the first letters of a key are those of rules, too
-        let part = if RULES.starts_with(key) { &*self.text } else { part };
+        let part = match self.text.split_at_checked(self.rules) {
+            // the first letters of a rule's key, which may be those of another
+            _ if RULES.starts_with(key) => &*self.text,
+            Some((_, rules)) if key.starts_with(RULES) => rules,
+            Some((others, _)) => others,
+            None => &*self.text,
+        };
         entries(part).map(ConfigValue::of)
     }
 
